@@ -13,30 +13,33 @@ const (
 	Deleted             // observed absent
 	Retire              // hidden from now on, kept
 	Unretire            // visible again, under the same FileID; otherwise unchanged
+	Keep                // observed absent, but retired or pinned: stays until purged
 )
 
-var changeNames = [...]string{"", "created", "modified", "touched", "restat", "moved", "deleted", "retired", "unretired"}
+var changeNames = [...]string{"", "created", "modified", "touched", "restat", "moved", "deleted", "retired", "unretired", "kept"}
 
 // String returns the kind in the words of the design.
 func (k ChangeKind) String() string { return changeNames[k] }
 
-// A FileChange is one file's or symlink's change. Old is nil for Created and
-// New is nil for Deleted. New.Content is zero but for Hash, and but for moves
-// and kinds below, whose content is Old's.
+// A FileChange is one file's or symlink's change. New is nil for Deleted and
+// Keep. Old is nil for Created, unless Drive lost the item that Old names and
+// it is created anew. New.Content is Old's where the content stays; otherwise
+// it is zero but for Hash.
 type FileChange struct {
 	Kind     ChangeKind
 	Old, New *FileAt
 }
 
 // A FolderChange is one folder's change: Created, Moved, Deleted, Restat,
-// Retire or Unretire.
+// Retire, Unretire or Keep; Old and New as in a FileChange.
 type FolderChange struct {
 	Kind     ChangeKind
 	Old, New *FolderAt
 }
 
-// Changes is what turns the manifest into what the disk shows, ordered by
-// path: New's, or Old's where there is no New.
+// Changes is what turns the manifest into what the disk shows: folders by
+// path, so parents first, and files by folder and name. What counts is New's
+// place, or Old's where there is no New.
 type Changes struct {
 	Folders []FolderChange
 	Files   []FileChange

@@ -10,6 +10,9 @@ package manifest
 type Observation struct {
 	Folders []FolderDiff
 	Files   []FileDiff
+	// Unknown lists the known paths that this scan could not or should not
+	// look at. A folder above one of them is not trashed whole.
+	Unknown []Path
 }
 
 // A Place is a folder as one side of a difference names it.
