@@ -106,6 +106,7 @@ type Content struct {
 	HeadRevision string
 	Hash         Hash
 	MD5          MD5
+	Since        int64 // the run in which this version came to be; the store sets it
 }
 
 // An Entry is one file or symlink as acb last saved it.
