@@ -29,8 +29,8 @@ var (
 )
 
 // parseClass reads a bracket expression; p begins just behind its "[". It
-// returns what the expression accepts and how much of p it took, its "]"
-// included. No class accepts a slash.
+// returns what the expression accepts, of one component, and how much of p it
+// took, its "]" included.
 func parseClass(p string) (set byteSet, n int, err error) {
 	i := 0
 	negated := i < len(p) && (p[i] == '!' || p[i] == '^')
@@ -48,7 +48,6 @@ func parseClass(p string) (set byteSet, n int, err error) {
 			if negated {
 				set.invert()
 			}
-			set['/'>>6] &^= 1 << ('/' & 63)
 			return set, i + 1, nil
 		case c == '-' && hasPrev && i+1 < len(p) && p[i+1] != ']':
 			hi, took, err := classByte(p[i+1:])

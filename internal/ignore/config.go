@@ -2,6 +2,7 @@ package ignore
 
 import (
 	"errors"
+	"path/filepath"
 	"strings"
 )
 
@@ -18,6 +19,27 @@ func (p Pattern) Text() string { return p.text }
 
 // Line is where the configuration has it, counted from 1.
 func (p Pattern) Line() int { return p.line }
+
+// Hiding returns the absolute pattern that leaves out path itself or a folder
+// above it, or nil. path is absolute. Patterns that count from a source do not
+// matter here: a source is asked for by name, and they begin to hold below it.
+func Hiding(patterns []Pattern, path string, isDir bool) *Pattern {
+	var rules []rule
+	for _, p := range patterns {
+		if p.absolute {
+			rules = append(rules, p.rule)
+		}
+	}
+	l := newList(rules)
+	folders := strings.Split(absolute(filepath.ToSlash(path)), "/")
+	for i, name := range folders {
+		dir := strings.Join(folders[:i], "/")
+		if r := l.find("", dir, name, isDir || i < len(folders)-1); r.verdict() == Ignored {
+			return &Pattern{*r}
+		}
+	}
+	return nil
+}
 
 // Why an entry of the configuration is refused, beside patterns that can
 // never match. In an ignore file the same lines are legal, as they are in git.
