@@ -1,0 +1,52 @@
+# acb. Run `make` to see what there is.
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+BUILD    = CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
+TOOL     = $(GO) tool -modfile=internal/tools/go.mod
+PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+FUZZTIME ?= 10s
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test race lint fuzz bench soak live cross
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## bin/acb for this machine
+	$(BUILD) -o bin/ ./cmd/acb
+
+demo: build ## back a real tree up, without an account: make demo [DIR=...]
+	bin/acb demo $(DIR)
+
+test: ## every test, offline
+	$(GO) test ./...
+
+race: ## the same with the race detector
+	$(GO) test -race -short ./...
+
+lint: ## gofmt, vet for three systems, staticcheck
+	@fmt=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$fmt" ] || { echo "not gofmt'ed: $$fmt"; exit 1; }
+	@for os in linux darwin windows; do echo "vet for $$os"; CGO_ENABLED=0 GOOS=$$os $(GO) vet ./... || exit 1; done
+	$(TOOL) staticcheck ./...
+
+fuzz: ## each fuzz target for FUZZTIME (10s)
+	@for pkg in $$($(GO) list ./...); do \
+	  dir=$$($(GO) list -f '{{.Dir}}' $$pkg); \
+	  for target in $$(cat $$dir/*_test.go 2>/dev/null | sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p'); do \
+	    echo "$$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+	  done; \
+	done
+
+bench: build ## the numbers of README, as ratios measured in this run
+	$(GO) run ./internal/bench
+
+soak: ## the random tests with many more seeds: make soak [SEEDS=1000]
+	ACB_SEEDS=$(or $(SEEDS),1000) $(GO) test -timeout 0 -run 'Random|Model|Oracle' -v ./internal/backup ./cmd/acb
+
+live: ## the contract tests against real Drive: ACB_LIVE_CREDENTIALS=... ACB_LIVE_TOKEN=... make live
+	$(GO) test -run Live -v ./remote/...
+
+cross: ## build for every platform
+	@for p in $(PLATFORMS); do \
+	  echo $$p; GOOS=$${p%/*} GOARCH=$${p#*/} $(BUILD) -o bin/$${p%/*}-$${p#*/}/ ./cmd/acb || exit 1; \
+	done

@@ -1,0 +1,115 @@
+package backup
+
+import (
+	"slices"
+	"time"
+
+	"github.com/autocloudbackup/acb/internal/plan"
+	"github.com/autocloudbackup/acb/manifest"
+)
+
+// Counts counts one run. Files and symlinks are each in exactly one of the
+// first group; what rides in a moved folder is unchanged. Source: design §6.
+type Counts struct {
+	Created   int64 `json:"created"`
+	Modified  int64 `json:"modified"`
+	Touched   int64 `json:"touched"` // other time or mode, same content
+	Moved     int64 `json:"moved"`
+	Deleted   int64 `json:"deleted"` // their trash was acknowledged, alone or with a folder
+	Unchanged int64 `json:"unchanged"`
+	Retired   int64 `json:"retired"`   // hidden by today's rules, kept on Drive
+	Unknown   int64 `json:"unknown"`   // could not be looked at; keep what they had
+	Skipped   int64 `json:"skipped"`   // sockets, pipes, devices
+	Failed    int64 `json:"failed"`    // should have been saved, and could not be
+	HeldBack  int64 `json:"held_back"` // wait for a guard, or for the next run
+
+	CreatedFolders int64 `json:"created_folders"`
+	MovedFolders   int64 `json:"moved_folders"`
+	DeletedFolders int64 `json:"deleted_folders"`
+	Copied         int64 `json:"copied"`  // of created: copied on Drive, not sent
+	Ignored        int64 `json:"ignored"` // names met and not entered
+	Own            int64 `json:"own"`     // acb's own files
+
+	Requests         int64 `json:"requests"` // HTTP requests to Drive
+	Calls            int64 `json:"calls"`    // the same, those inside batches counted one by one
+	Throttled        int64 `json:"throttled"`
+	TokenRequests    int64 `json:"token_requests"`
+	OverheadRequests int64 `json:"overhead_requests"` // for the manifest copy
+	OverheadBytes    int64 `json:"overhead_bytes"`
+	QuotaUnits       int64 `json:"quota_units"`
+	BytesSent        int64 `json:"bytes_sent"` // content on the wire, repeats included
+	BytesRead        int64 `json:"bytes_read"` // content read from disk
+}
+
+// A Condition is why a run was not simply done.
+type Condition string
+
+// The conditions, the gravest first: where several hold, the first decides
+// the exit code. Source: design §6.
+const (
+	Interrupted Condition = "interrupted"
+	Fatal       Condition = "fatal"
+	SignIn      Condition = "sign_in_needed"
+	QuotaMet    Condition = "quota_reached"
+	HeldBack    Condition = "held_back"
+	Incomplete  Condition = "incomplete" // some files could not be saved
+)
+
+var exitCodes = []struct {
+	Condition
+	code int
+}{{Interrupted, 130}, {Fatal, 1}, {SignIn, 5}, {QuotaMet, 6}, {HeldBack, 4}, {Incomplete, 3}}
+
+// A Failure is a file or folder that should have been saved and was not.
+type Failure struct {
+	Path   manifest.Path
+	Reason string
+}
+
+// A Summary is what a run did and what it left undone.
+type Summary struct {
+	Run        int64 // its number in the manifest; 0 for a dry run
+	LogFile    string
+	Counts     Counts
+	Took       time.Duration
+	Conditions []Condition // gravest first, each once
+	Failures   []Failure
+	Unsaved    []Failure // not failed and yet not protected: unlistable folders, mount points, ...
+	Held       []plan.Held
+	Sources    []SourceSummary
+}
+
+// A SourceSummary is one source's part of a run.
+type SourceSummary struct {
+	Path  string // as configured
+	State string // "ok", or what is wrong with it as a whole
+	Files int64  // files and symlinks in it that are known or seen
+	Bytes int64
+}
+
+// add notes a condition, keeping the order.
+func (s *Summary) add(c Condition) {
+	if slices.Contains(s.Conditions, c) {
+		return
+	}
+	s.Conditions = append(s.Conditions, c)
+	rank := func(c Condition) int {
+		return slices.IndexFunc(exitCodes, func(e struct {
+			Condition
+			code int
+		}) bool {
+			return e.Condition == c
+		})
+	}
+	slices.SortFunc(s.Conditions, func(a, b Condition) int { return rank(a) - rank(b) })
+}
+
+// ExitCode returns the code of the gravest condition, or 0.
+func (s *Summary) ExitCode() int {
+	for _, e := range exitCodes {
+		if slices.Contains(s.Conditions, e.Condition) {
+			return e.code
+		}
+	}
+	return 0
+}
