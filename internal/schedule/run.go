@@ -55,21 +55,22 @@ func Run(ctx context.Context, now func() time.Time, s Schedule, o Options, job f
 		return errors.New("run schedule: there is no cron line")
 	}
 	r := runner{now: now, tell: o.Waiting}
-	from := r.wall()
+	r.seen = r.wall()
+	from := r.seen
 	if o.CatchUp && !o.Last.IsZero() && o.Last.Before(from) {
 		from = o.Last.Round(0).In(from.Location())
 	}
 	for {
 		due := s.Next(from)
 		start := due
-		if r.wall().Before(due) {
+		if r.seen.Before(due) {
 			start = due.Add(jitter(o.Jitter, s.Next(due).Sub(due)))
 		}
 		again, err := r.wait(ctx, start)
 		if err != nil {
 			return err
 		}
-		from = r.wall()
+		from = r.seen
 		if again || !o.CatchUp && from.Sub(start) > grace {
 			continue
 		}
@@ -77,12 +78,8 @@ func Run(ctx context.Context, now func() time.Time, s Schedule, o Options, job f
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		// What came due while the job ran was not seen by it: it is either
-		// late now, and caught up with, or let go. The clock may have been set
-		// back under the job, but a due time is served once.
-		if due.After(from) {
-			from = due
-		}
+		// What came due while the job ran may concern files that it had passed
+		// already: it is late now, and caught up with or let go.
 	}
 }
 
@@ -98,37 +95,37 @@ func jitter(limit, gap time.Duration) time.Duration {
 type runner struct {
 	now  func() time.Time
 	tell func(time.Time)
+	seen time.Time // the latest look at the clock, or the one before a job
 }
 
 // wall is the clock without its monotonic reading: differences then tell what
 // a person's watch says, with sleep and clock steps in them.
-func (r runner) wall() time.Time { return r.now().Round(0) }
+func (r *runner) wall() time.Time { return r.now().Round(0) }
 
 // wait returns once the wall clock shows start, or with again set if the clock
 // was set back so far that start means nothing any more, or with ctx's error.
-func (r runner) wait(ctx context.Context, start time.Time) (again bool, err error) {
-	seen := r.wall()
-	if r.tell != nil && seen.Before(start) {
-		r.tell(start)
-	}
-	for {
+func (r *runner) wait(ctx context.Context, start time.Time) (again bool, err error) {
+	for told := false; ; {
 		if err := ctx.Err(); err != nil {
 			return false, err
 		}
-		left := start.Sub(seen)
+		before := r.seen
+		if r.seen = r.wall(); before.Sub(r.seen) > setBack {
+			return true, nil
+		}
+		left := start.Sub(r.seen)
 		if left <= 0 {
 			return false, nil
+		}
+		if r.tell != nil && !told {
+			r.tell(start)
+			told = true
 		}
 		timer := time.NewTimer(min(left, tick))
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return false, ctx.Err()
-		}
-		before := seen
-		if seen = r.wall(); before.Sub(seen) > setBack {
-			return true, nil
 		}
 	}
 }

@@ -150,6 +150,17 @@ func TestRun(t *testing.T) {
 			time.Sleep(4 * time.Hour)
 			r.end("27 04:00:00")
 		},
+		"clock put right under the job, by years": func(r *rig) {
+			r.set(3653 * 24 * time.Hour)
+			r.job = func(_ context.Context, n int) {
+				if n == 1 {
+					r.set(-3653 * 24 * time.Hour)
+				}
+			}
+			r.start(Options{CatchUp: true, Last: r.now().Add(-time.Hour * 9)}, "0 */4 * * *")
+			time.Sleep(5 * time.Hour)
+			r.end("01 00:00:00", "01 04:00:00")
+		},
 		"clock put forward by years: one start": func(r *rig) {
 			r.start(Options{CatchUp: true}, "0 */4 * * *")
 			time.Sleep(time.Hour + time.Second)

@@ -44,6 +44,7 @@ func TestNextOverClockChanges(t *testing.T) {
 		{"two midnights", "America/Sao_Paulo", "30 23 * * *", "2018-02-17 12:00", "Sat 2018-02-17 23:30 -0200\nSun 2018-02-18 23:30 -0300"},
 		{"no such day", "Pacific/Apia", "0 9 30 * *", "2011-12-01 12:00", "Sat 2011-12-31 00:00 +1400\nMon 2012-01-30 09:00 +1400"},
 		{"eight years", "Europe/Berlin", "0 0 29 2 *", "2096-02-29 00:00", "Fri 2104-02-29 00:00 +0100"},
+		{"six years", "Europe/Berlin", "0 0 29 2 *", "2098-06-01 00:00", "Fri 2104-02-29 00:00 +0100"},
 		{"@every counts time, not clocks", "Europe/Berlin", "@every 2h", "2026-03-29 01:00", "Sun 2026-03-29 04:00 +0200"},
 		{"another zone's gap", "Asia/Kolkata", "CRON_TZ=Europe/Berlin 30 2 * * *", "2026-03-29 00:00", "Sun 2026-03-29 06:30 +0530\nMon 2026-03-30 06:00 +0530"},
 	} {
