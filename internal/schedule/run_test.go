@@ -185,6 +185,11 @@ func TestRun(t *testing.T) {
 				r.t.Errorf("starts %v: too few, or not spread", r.starts)
 			}
 		},
+		"catching up is not delayed by jitter": func(r *rig) {
+			r.start(Options{CatchUp: true, Last: r.now().Add(-80 * time.Hour), Jitter: 50 * time.Minute}, "@daily")
+			time.Sleep(time.Hour)
+			r.end("01 00:00:00")
+		},
 		"the end comes while waiting": func(r *rig) {
 			r.start(Options{}, "@weekly")
 			time.Sleep(time.Minute)
