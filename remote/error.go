@@ -1,0 +1,237 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/oauth2"
+	"google.golang.org/api/googleapi"
+
+	"github.com/autocloudbackup/acb/manifest"
+)
+
+// Class says what a caller can do about an error.
+type Class uint8
+
+// The classes.
+const (
+	Permanent   Class = iota // this operation is refused for good, the others may go on
+	Transient                // the same request may succeed later; its work may have been done
+	RateLimit                // too fast; nothing was done
+	StorageFull              // no room on Drive: content waits, everything else goes on
+	DailyCap                 // today's upload volume or quota is spent: content waits
+	Auth                     // the sign-in is dead or too narrow: nothing more will work
+	NotFound                 // Drive has no such item, or does not show it to us
+	Conflict                 // an item with this id exists already
+	BadID                    // a reserved id that Drive does not take any more
+	Canceled                 // the caller's context ended
+)
+
+var classNames = [...]string{
+	"permanent", "transient", "rate limit", "storage full", "daily cap",
+	"auth", "not found", "conflict", "bad id", "canceled",
+}
+
+// String returns the class as logs use it.
+func (c Class) String() string { return classNames[c] }
+
+// An Error is a request that did not succeed.
+type Error struct {
+	Do         string        // what was tried, as "upload" or "reserve ids"
+	Path       manifest.Path // of the item on disk; empty where there is none
+	FileID     manifest.FileID
+	Class      Class
+	Status     int           // HTTP status; 0 when no answer came
+	Reason     string        // Drive's reason code
+	Message    string        // Drive's words
+	RetryAfter time.Duration // what the answer asked for; 0 when it did not
+	Err        error         // the cause when no answer came; never holds a session address
+}
+
+// Error says what was tried, on what, and what came of it.
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString(e.Do)
+	if e.Path != "" {
+		b.WriteString(" " + string(e.Path))
+	}
+	if b.Len() > 0 {
+		b.WriteString(": ")
+	}
+	switch {
+	case e.Status == 0 && e.Err != nil:
+		b.WriteString(e.Err.Error())
+	case e.Message == "" && e.Reason == "":
+		fmt.Fprintf(&b, "%d %s", e.Status, http.StatusText(e.Status))
+	default:
+		fmt.Fprintf(&b, "%d %s: %s", e.Status, e.Reason, e.Message)
+	}
+	if h := hints[e.Class]; h != "" {
+		b.WriteString(" (" + h + ")")
+	}
+	return b.String()
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// hints say what a person can do.
+var hints = map[Class]string{
+	StorageFull: "Drive is full: free some room, empty its trash, or get more storage",
+	DailyCap:    "today's upload quota is spent; the next run after it renews goes on from here",
+	Auth:        "sign in with: acb auth",
+}
+
+// reasons gives the class of a refusal that only its reason tells, whatever
+// its status. Source: Drive API guide, "Resolve errors"; client practice for
+// the reasons the guide leaves out.
+var reasons = map[string]Class{
+	"userRateLimitExceeded":    RateLimit,
+	"rateLimitExceeded":        RateLimit,
+	"sharingRateLimitExceeded": RateLimit,
+	"failedPrecondition":       RateLimit, // seen as a passing quota refusal
+	"dailyLimitExceeded":       DailyCap,
+	"storageQuotaExceeded":     StorageFull,
+	"quotaExceeded":            StorageFull,
+	"insufficientPermissions":  Auth, // the token lacks the scope
+	"accessNotConfigured":      Auth, // the Drive API is off in the user's Google project
+	"authError":                Auth,
+	"fileIdInUse":              Conflict,
+	"fileIdNotUsable":          BadID,
+	"notFound":                 NotFound,
+	"backendError":             Transient,
+	"internalError":            Transient,
+}
+
+// classOf classifies an answer.
+func classOf(status int, reason, message string) Class {
+	if c, ok := reasons[reason]; ok && status >= 400 && status < 500 {
+		return c
+	}
+	switch {
+	case status == http.StatusUnauthorized:
+		return Auth
+	case status == http.StatusNotFound || status == http.StatusGone:
+		return NotFound
+	case status == http.StatusConflict:
+		return Conflict
+	case status == http.StatusTooManyRequests:
+		return RateLimit
+	case status == http.StatusRequestTimeout || status >= 500:
+		return Transient
+	case status == http.StatusBadRequest && strings.Contains(strings.ToLower(message), "usable"):
+		return BadID // the reason is "invalid" in some reports, the words agree
+	}
+	return Permanent
+}
+
+// capMessage is the wording that Drive uses for the 750 GB day, under the
+// reason of an ordinary rate limit; the ordinary one has capitals and no full
+// stop. Source: rclone's Drive backend and issue threads.
+const capMessage = "User rate limit exceeded."
+
+// classify makes an Error of whatever a request ended with; nil stays nil.
+func classify(err error) *Error {
+	if err == nil {
+		return nil
+	}
+	var own *Error
+	if errors.As(err, &own) {
+		return own
+	}
+	var g *googleapi.Error
+	if errors.As(err, &g) {
+		return fromAnswer(g)
+	}
+	var re *oauth2.RetrieveError
+	if errors.As(err, &re) {
+		return fromToken(re)
+	}
+	e := &Error{Class: Transient, Err: withoutQuery(err)}
+	if errors.Is(err, context.Canceled) {
+		e.Class = Canceled
+	}
+	return e
+}
+
+func fromAnswer(g *googleapi.Error) *Error {
+	e := &Error{Status: g.Code, Message: g.Message, RetryAfter: retryAfter(g.Header)}
+	if len(g.Errors) > 0 {
+		e.Reason = g.Errors[0].Reason
+		if e.Message == "" {
+			e.Message = g.Errors[0].Message
+		}
+	}
+	if e.Message == "" {
+		e.Message = firstLine(g.Body) // upload servers answer in plain text
+	}
+	e.Class = classOf(e.Status, e.Reason, e.Message)
+	return e
+}
+
+// fromToken classifies a failed token refresh. Only what Google calls the
+// grant's or the client's fault is final.
+// Source: RFC 6749 §5.2; Google's OAuth 2.0 guide on refresh token expiration.
+func fromToken(re *oauth2.RetrieveError) *Error {
+	e := &Error{Reason: re.ErrorCode, Message: re.ErrorDescription, Class: Transient}
+	if re.Response != nil {
+		e.Status = re.Response.StatusCode
+	}
+	switch re.ErrorCode {
+	case "invalid_grant", "invalid_client", "unauthorized_client", "invalid_scope",
+		"unsupported_grant_type", "admin_policy_enforced", "deleted_client":
+		e.Class = Auth
+	}
+	e.Err = &tokenError{re}
+	return e
+}
+
+// tokenError keeps a token endpoint's refusal for callers that look for the
+// oauth2 type, and words it without the response body.
+type tokenError struct{ re *oauth2.RetrieveError }
+
+func (t *tokenError) Error() string { return "refresh sign-in: " + t.re.ErrorCode }
+func (t *tokenError) Unwrap() error { return t.re }
+
+// retryAfter reads a Retry-After in seconds. Drive does not promise to send
+// one; a date is not read, for clocks differ.
+func retryAfter(h http.Header) time.Duration {
+	s, err := strconv.Atoi(h.Get("Retry-After"))
+	if err != nil || s < 0 {
+		return 0
+	}
+	return min(time.Duration(s)*time.Second, time.Hour)
+}
+
+// withoutQuery drops the query of the address that net/http puts into its
+// errors: a session's upload_id there is as good as a password.
+func withoutQuery(err error) error {
+	var u *url.Error
+	if !errors.As(err, &u) {
+		return err
+	}
+	at := u.URL
+	if i := strings.IndexByte(at, '?'); i >= 0 {
+		at = at[:i]
+	}
+	return &url.Error{Op: u.Op, URL: at, Err: u.Err}
+}
+
+func firstLine(s string) string {
+	s, _, _ = strings.Cut(strings.TrimSpace(s), "\n")
+	return s[:min(len(s), 200)]
+}
+
+// about says what was tried and returns e, a nil included.
+func (e *Error) about(do string, path manifest.Path, id manifest.FileID) *Error {
+	if e != nil && e.Do == "" {
+		e.Do, e.Path, e.FileID = do, path, id
+	}
+	return e
+}

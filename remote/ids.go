@@ -1,0 +1,64 @@
+package remote
+
+import (
+	"context"
+	"sync"
+
+	"github.com/autocloudbackup/acb/manifest"
+)
+
+// maxIDs is the most ids that one request reserves.
+// Source: Drive API reference, files.generateIds.
+const maxIDs = 1000
+
+// idPool holds reserved ids that are not used yet.
+type idPool struct {
+	mu  sync.Mutex
+	ids []manifest.FileID
+}
+
+// put adds reserved ids.
+func (p *idPool) put(ids []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, id := range ids {
+		p.ids = append(p.ids, manifest.FileID(id))
+	}
+}
+
+// drop forgets all of them: one was refused, and the rest is as old.
+func (p *idPool) drop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ids = nil
+}
+
+// reserve returns an id for each of n creates, and asks for as many as the
+// ahead creates to come will need, a thousand at a time at most. So n creates
+// in all cost ⌈n/1000⌉ requests.
+func (d *Drive) reserve(ctx context.Context, n, ahead int) ([]manifest.FileID, *Error) {
+	d.ids.mu.Lock()
+	defer d.ids.mu.Unlock()
+	for len(d.ids.ids) < n {
+		var got []string
+		count := min(maxIDs, max(n, ahead)-len(d.ids.ids))
+		if e := d.try(ctx, 0, func(ctx context.Context) error {
+			r, err := d.svc.Files.GenerateIds().Count(int64(count)).Fields("ids").Context(ctx).Do()
+			if err == nil {
+				got = r.Ids
+			}
+			return err
+		}); e != nil {
+			return nil, e.about("reserve ids", "", "")
+		}
+		if len(got) == 0 {
+			return nil, (&Error{Class: Permanent, Status: 200, Message: "no ids in the answer"}).about("reserve ids", "", "")
+		}
+		for _, id := range got {
+			d.ids.ids = append(d.ids.ids, manifest.FileID(id))
+		}
+	}
+	ids := d.ids.ids[:n:n]
+	d.ids.ids = d.ids.ids[n:]
+	return ids, nil
+}

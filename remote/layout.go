@@ -1,0 +1,238 @@
+package remote
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"google.golang.org/api/drive/v3"
+
+	"github.com/autocloudbackup/acb/manifest"
+)
+
+// A Layout is where this installation keeps things: <folder>/<host>.
+type Layout struct {
+	Top, Host manifest.FileID
+	// Gen is the generation that the host folder holds, see [Gen].
+	Gen int64
+	// Begun: the ids are reserved and the folders may or may not exist.
+	Begun bool
+}
+
+// A HostTakenError says that the host folder of this name belongs to another
+// installation.
+type HostTakenError struct {
+	Folder, Host string
+	FileID       manifest.FileID
+	Installation string // whose it is
+}
+
+// Error names the two ways out.
+func (e *HostTakenError) Error() string {
+	return fmt.Sprintf("find host folder: %q in %q belongs to another installation (%s): "+
+		"choose another name with [drive] host in acb.toml, or, if this machine made it, bring back its state folder",
+		e.Host, e.Folder, e.Installation)
+}
+
+// HostFolder finds or makes the top folder and the host folder in it. With a
+// known layout it costs nothing: Apply notices when it is gone. begin is told
+// the reserved ids before anything is created and makes them durable, with
+// Begun set; a HostFolder that was interrupted is called again with them.
+//
+// At most three requests, with as many reserved ids left over as Apply may
+// need next. Errors: *HostTakenError, *Error, and what begin returns.
+func (d *Drive) HostFolder(ctx context.Context, known Layout, begin func(Layout) error) (Layout, error) {
+	if known.Host != "" && !known.Begun {
+		return known, nil
+	}
+	if known.Begun {
+		made, err := d.settle(ctx, known)
+		if err != nil || made.Host != "" {
+			return made, err
+		}
+	}
+	lay, err := d.findLayout(ctx)
+	if err != nil || lay.Host != "" {
+		return lay, err
+	}
+	return d.makeLayout(ctx, lay, begin)
+}
+
+// layoutQuery finds top and host folders of this OAuth client, trash left out.
+const layoutQuery = "(appProperties has { key='" + propKind + "' and value='" + kindTop + "' }" +
+	" or appProperties has { key='" + propKind + "' and value='" + kindHost + "' })" +
+	" and mimeType='" + folderType + "' and trashed=false"
+
+// findLayout lists the top and host folders there are and takes ours. It
+// reserves ids in the same request, as it is only asked when there may be none.
+func (d *Drive) findLayout(ctx context.Context) (Layout, error) {
+	var files []*drive.File
+	token := ""
+	for {
+		q := url.Values{
+			"q": {layoutQuery}, "pageSize": {"1000"},
+			"fields": {"nextPageToken,files(id,name,parents,createdTime,appProperties)"},
+		}
+		if token != "" {
+			q.Set("pageToken", token)
+		}
+		if d.opt.SharedDrive != "" {
+			q.Set("corpora", "drive")
+			q.Set("driveId", d.opt.SharedDrive)
+			q.Set("includeItemsFromAllDrives", "true")
+		}
+		list := &call{method: http.MethodGet, path: "drive/v3/files", query: d.shared(q)}
+		calls := []*call{list}
+		ids := &call{method: http.MethodGet, path: "drive/v3/files/generateIds", query: url.Values{
+			"count": {strconv.Itoa(maxIDs)}, "fields": {"ids"},
+		}}
+		if token == "" {
+			calls = append(calls, ids)
+		}
+		if err := d.send(ctx, calls, func(*call) {}); err != nil {
+			return Layout{}, classify(err).about("find host folder", "", "")
+		}
+		if list.err != nil {
+			return Layout{}, list.err.about("find host folder", "", "")
+		}
+		var page drive.FileList
+		if err := json.Unmarshal(list.answer, &page); err != nil {
+			return Layout{}, fmt.Errorf("find host folder: read answer: %w", err)
+		}
+		var got drive.GeneratedIds
+		if ids.answer != nil && json.Unmarshal(ids.answer, &got) == nil {
+			d.ids.put(got.Ids) // without them, the first create asks again
+		}
+		files = append(files, page.Files...)
+		if token = page.NextPageToken; token == "" {
+			return d.chooseLayout(files)
+		}
+	}
+}
+
+// chooseLayout picks the oldest top folder, by preference of the configured
+// name, and in it the host folder of this installation.
+func (d *Drive) chooseLayout(files []*drive.File) (Layout, error) {
+	slices.SortFunc(files, func(a, b *drive.File) int {
+		return cmp.Or(cmp.Compare(a.CreatedTime, b.CreatedTime), cmp.Compare(a.Id, b.Id))
+	})
+	var top *drive.File
+	for _, f := range files {
+		if f.AppProperties[propKind] != kindTop {
+			continue
+		}
+		if top == nil || top.Name != EncodeName(d.opt.Folder, manifest.Dir) && f.Name == EncodeName(d.opt.Folder, manifest.Dir) {
+			top = f
+		}
+	}
+	if top == nil {
+		return Layout{}, nil
+	}
+	lay := Layout{Top: manifest.FileID(top.Id)}
+	var taken error
+	for _, f := range files {
+		if f.AppProperties[propKind] != kindHost || !slices.Contains(f.Parents, top.Id) {
+			continue
+		}
+		if f.AppProperties[propInstall] == d.opt.Installation {
+			lay.Host, lay.Gen = manifest.FileID(f.Id), genOf(f)
+			return lay, nil
+		}
+		if f.Name == EncodeName(d.opt.Host, manifest.Dir) {
+			taken = &HostTakenError{d.opt.Folder, d.opt.Host, manifest.FileID(f.Id), f.AppProperties[propInstall]}
+		}
+	}
+	return lay, taken
+}
+
+// firstGen is the generation of a new host folder.
+const firstGen = 1
+
+// makeLayout creates what is missing of lay.
+func (d *Drive) makeLayout(ctx context.Context, lay Layout, begin func(Layout) error) (Layout, error) {
+	ids, e := d.reserve(ctx, 2, 2)
+	if e != nil {
+		return Layout{}, e
+	}
+	newTop := lay.Top == ""
+	if newTop {
+		lay.Top = ids[0]
+	}
+	lay.Host, lay.Gen, lay.Begun = ids[1], firstGen, true
+	if err := begin(lay); err != nil {
+		return Layout{}, fmt.Errorf("make host folder: %w", err)
+	}
+	if newTop {
+		if e := d.makeFolder(ctx, lay.Top, d.opt.Folder, manifest.FileID(d.opt.SharedDrive), kindTop); e != nil {
+			return Layout{}, e
+		}
+	}
+	if e := d.makeFolder(ctx, lay.Host, d.opt.Host, lay.Top, kindHost); e != nil {
+		return Layout{}, e
+	}
+	lay.Begun = false
+	d.fresh = true
+	return lay, nil
+}
+
+// makeFolder creates the top or the host folder under a reserved id. That it
+// exists already means that an earlier try succeeded.
+func (d *Drive) makeFolder(ctx context.Context, id manifest.FileID, name string, parent manifest.FileID, kind string) *Error {
+	m := &meta{
+		ID: string(id), Name: EncodeName(name, manifest.Dir), MimeType: folderType,
+		AppProperties: map[string]string{propKind: kind, propInstall: d.opt.Installation},
+	}
+	if parent != "" {
+		m.Parents = []string{string(parent)}
+	}
+	if kind == kindHost {
+		m.AppProperties[propGen] = strconv.Itoa(firstGen)
+	}
+	_, e := d.do(ctx, d.createCall(m, "id"))
+	if e != nil && e.Class == Conflict {
+		return nil
+	}
+	return e.about("create "+kind+" folder "+strconv.Quote(name), "", id)
+}
+
+// settle finishes a HostFolder that was interrupted: what exists is taken
+// over, the rest created under the same ids. An id that Drive no longer takes
+// gives the zero Layout, and everything is looked for anew.
+func (d *Drive) settle(ctx context.Context, begun Layout) (Layout, error) {
+	host, e := d.get(ctx, begun.Host, "id,appProperties")
+	if e == nil {
+		return Layout{Top: begun.Top, Host: begun.Host, Gen: genOf(host)}, nil
+	}
+	if e.Class != NotFound {
+		return Layout{}, e.about("find host folder", "", begun.Host)
+	}
+	_, e = d.get(ctx, begun.Top, "id")
+	if e != nil && e.Class == NotFound {
+		e = d.makeFolder(ctx, begun.Top, d.opt.Folder, manifest.FileID(d.opt.SharedDrive), kindTop)
+	}
+	if e == nil {
+		e = d.makeFolder(ctx, begun.Host, d.opt.Host, begun.Top, kindHost)
+	}
+	if e != nil && e.Class == BadID {
+		return Layout{}, nil
+	}
+	if e != nil {
+		return Layout{}, e.about("find host folder", "", begun.Host)
+	}
+	d.fresh = true
+	return Layout{Top: begun.Top, Host: begun.Host, Gen: firstGen}, nil
+}
+
+// genOf reads a host folder's generation; 0 when it has none.
+func genOf(f *drive.File) int64 {
+	g, err := strconv.ParseInt(f.AppProperties[propGen], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return g
+}

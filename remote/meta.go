@@ -1,0 +1,119 @@
+package remote
+
+import (
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"google.golang.org/api/drive/v3"
+
+	"github.com/autocloudbackup/acb/manifest"
+)
+
+// The keys of appProperties. Key and value together may have 124 bytes.
+// Source: Drive API guide, "Add custom file properties".
+const (
+	propHash    = "acb.h" // BLAKE3-256, hexadecimal
+	propTime    = "acb.t" // modification time, nanoseconds since 1970
+	propMode    = "acb.m" // permission bits, octal
+	propKind    = "acb.k" // one of the kinds below
+	propInstall = "acb.i" // the installation that owns it
+	propGen     = "acb.g" // of a host folder: the generation of its manifest
+)
+
+// Values of propKind. Links are "l", so that a rebuilt manifest tells them
+// from files that are called NAME.rclonelink.
+const (
+	kindTop  = "top"
+	kindHost = "host"
+	kindDir  = "d"
+	kindFile = "f"
+	kindLink = "l"
+)
+
+func kindValue(k manifest.Kind) string {
+	return [...]string{"", kindFile, kindLink, kindDir}[k]
+}
+
+// meta is the body of a metadata write: what is empty is not sent. The
+// generated type sends the same, at ten times the cost.
+type meta struct {
+	ID            string            `json:"id,omitempty"`
+	Name          string            `json:"name,omitempty"`
+	MimeType      string            `json:"mimeType,omitempty"`
+	Parents       []string          `json:"parents,omitempty"`
+	ModifiedTime  string            `json:"modifiedTime,omitempty"`
+	Trashed       *bool             `json:"trashed,omitempty"`
+	AppProperties map[string]string `json:"appProperties,omitempty"`
+}
+
+// json returns the body. Names are valid UTF-8 and marshalling cannot fail.
+func (m *meta) json() []byte {
+	b, err := json.Marshal(m)
+	if err != nil {
+		panic("remote: marshal metadata: " + err.Error())
+	}
+	return b
+}
+
+// stamp writes time and mode of st into m.
+func (m *meta) stamp(st manifest.Stat, clamp bool, now time.Time) {
+	m.ModifiedTime = driveTime(st.ModTime, clamp, now)
+	if m.AppProperties == nil {
+		m.AppProperties = map[string]string{}
+	}
+	m.AppProperties[propTime] = strconv.FormatInt(st.ModTime, 10)
+	m.AppProperties[propMode] = strconv.FormatUint(uint64(st.Mode), 8)
+}
+
+// driveTime writes a time as Drive stores it: UTC, milliseconds. With clamp it
+// lies between 1970 and now. Drive is not known to refuse any time, so the
+// true one is tried first; acb.t keeps it in either case.
+func driveTime(ns int64, clamp bool, now time.Time) string {
+	t := time.Unix(0, ns).UTC()
+	if clamp && t.Before(time.Unix(0, 0)) {
+		t = time.Unix(0, 0).UTC()
+	}
+	if clamp && t.After(now) {
+		t = now.UTC()
+	}
+	return t.Format("2006-01-02T15:04:05.000Z")
+}
+
+// oddTime reports whether a refusal may be due to the time, so that the same
+// with a clamped one is worth a try.
+func oddTime(ns int64, now time.Time) bool {
+	t := time.Unix(0, ns)
+	return t.Before(time.Unix(0, 0)) || t.After(now)
+}
+
+// newItem returns the metadata of an item that is created with the given id.
+func (d *Drive) newItem(id manifest.FileID, name string, st manifest.Stat, parent manifest.FileID, clamp bool) *meta {
+	m := &meta{
+		ID: string(id), Name: EncodeName(name, st.Kind), MimeType: typeOf(name, st.Kind),
+		AppProperties: map[string]string{propKind: kindValue(st.Kind), propInstall: d.opt.Installation},
+	}
+	if st.Kind == manifest.Dir {
+		m.MimeType = folderType
+	}
+	if parent != "" {
+		m.Parents = []string{string(parent)}
+	}
+	m.stamp(st, clamp, d.opt.Now())
+	return m
+}
+
+// Fields that writes ask for and look at.
+const (
+	folderFields = "id,parents,trashed"
+	fileFields   = "id,parents,trashed,size,md5Checksum,headRevisionId"
+	trashFields  = "id,trashed"
+	stateFields  = "id,name,mimeType,parents,trashed,explicitlyTrashed,size,md5Checksum,headRevisionId,appProperties"
+)
+
+// content returns what Drive says of a file's content; the hash is ours.
+func contentOf(f *drive.File, h manifest.Hash) manifest.Content {
+	return manifest.Content{
+		FileID: manifest.FileID(f.Id), HeadRevision: f.HeadRevisionId, Hash: h, MD5: parseMD5(f.Md5Checksum),
+	}
+}

@@ -1,0 +1,128 @@
+package remote
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+)
+
+// How often each class is tried again. Bounds are ours; Drive names none.
+const (
+	retriesTransient = 6  // about a minute of waiting
+	retriesRate      = 10 // about eight minutes
+	retriesNotFound  = 3  // a fresh item may be invisible for a moment
+	maxBackoff       = 64 * time.Second
+)
+
+// tries is the one retry policy: it remembers what was tried for one call and
+// says whether and when to try again.
+type tries struct {
+	transient, rate, auth, missing, parent int
+}
+
+// next reports whether a call that ended with e is to be sent again, and after
+// which pause. The pause of a rate limit is the pacer's business and 0 here.
+//
+// Every call of this package may be repeated: gets and patches by nature,
+// creates because they carry a reserved id.
+func (t *tries) next(e *Error) (pause time.Duration, again bool) {
+	switch {
+	case e.Class == Transient:
+		t.transient++
+		return max(backoff(t.transient-1), e.RetryAfter), t.transient <= retriesTransient
+	case e.Class == RateLimit:
+		t.rate++
+		if t.rate > retriesRate && e.Message == capMessage {
+			e.Class = DailyCap
+		}
+		return 0, t.rate <= retriesRate
+	case e.Class == Auth && e.Status == 401:
+		t.auth++ // the client may have a new token by now
+		return 0, t.auth <= 1
+	case e.Class == NotFound:
+		t.missing++
+		return 100 * time.Millisecond << (t.missing - 1), t.missing <= retriesNotFound
+	case e.Reason == "parentNotAFolder": // seen as a passing fault under load
+		t.parent++
+		return time.Second, t.parent <= 1
+	}
+	return 0, false
+}
+
+// backoff is the pause before repetition n, counted from 0.
+// Source: Drive API guide, limits: min(2^n s + up to 1 s at random, 64 s).
+func backoff(n int) time.Duration {
+	if n > 6 {
+		return maxBackoff
+	}
+	return min(time.Second<<n+rand.N(time.Second), maxBackoff)
+}
+
+// try sends one request under the policy and the pacer. writes is how many
+// writes it spends. f gets a context that outlives ctx by the grace period, so
+// that an interrupt does not lose an answer that is on its way.
+func (d *Drive) try(ctx context.Context, writes int, f func(context.Context) error) *Error {
+	var t tries
+	for {
+		if err := d.pace.take(ctx, writes); err != nil {
+			return classify(err)
+		}
+		left := d.opt.Now()
+		e := d.once(ctx, f)
+		d.pace.saw(e, writes, left)
+		if e == nil {
+			return nil
+		}
+		pause, again := t.next(e)
+		if !again {
+			return e
+		}
+		d.opt.Log.Debug("try again", "class", e.Class.String(), "status", e.Status, "reason", e.Reason, "pause", pause)
+		if err := d.opt.Sleep(ctx, pause); err != nil {
+			return classify(err)
+		}
+	}
+}
+
+// once runs f and classifies what it ended with. When ctx ends, f has the
+// grace period to finish.
+func (d *Drive) once(ctx context.Context, f func(context.Context) error) *Error {
+	if err := ctx.Err(); err != nil {
+		return classify(context.Canceled)
+	}
+	rctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() {
+		t := time.NewTimer(grace)
+		defer t.Stop()
+		select {
+		case <-t.C:
+			cancel()
+		case <-rctx.Done():
+		}
+	})
+	defer stop()
+	e := classify(f(rctx))
+	if e != nil && e.Class == Canceled && ctx.Err() == nil {
+		e.Class = Transient // our own deadline, not the caller's
+	}
+	return e
+}
+
+// grace is how long an answer on its way is awaited after an interrupt.
+const grace = 8 * time.Second
+
+// sleep waits for d on the system's clock.
+func sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
