@@ -186,7 +186,7 @@ func TestRun(t *testing.T) {
 			}
 		},
 		"catching up is not delayed by jitter": func(r *rig) {
-			r.start(Options{CatchUp: true, Last: r.now().Add(-80 * time.Hour), Jitter: 50 * time.Minute}, "@daily")
+			r.start(Options{CatchUp: true, Last: r.now().Add(-5 * time.Hour), Jitter: 20 * time.Hour}, "59 23 * * *")
 			time.Sleep(time.Hour)
 			r.end("01 00:00:00")
 		},
