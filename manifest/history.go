@@ -1,0 +1,220 @@
+package manifest
+
+import (
+	"database/sql/driver"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// A RunID numbers the runs of one manifest, from 1.
+type RunID int64
+
+// A Run is one run as the history has it.
+type Run struct {
+	ID      RunID
+	Kind    string    // what was run: "scan", "path", "verify"...
+	Started time.Time // UTC
+	Ended   time.Time // zero if it was interrupted or is still on
+	RunSummary
+}
+
+// A RunSummary says how a run ended.
+type RunSummary struct {
+	Complete   bool            // all that it should save is saved; see Reader.LastSuccess
+	Conditions []string        // what held something back or failed, in one word each
+	Counters   json.RawMessage // an object, as the summary line of --json has it
+	Sources    []Source        // those whose scan was complete; LastRuns does not fill it
+}
+
+// A Source is a configured source as its last complete scan found it: what the
+// guards compare with.
+type Source struct {
+	Path   Path
+	Folder FolderID
+	FS     FS
+	Inode  uint64 // of its root folder
+	Files  int64  // files and symlinks in it
+	Run    RunID  // the first run that found just this; the store sets it
+}
+
+// A pendingRun is the run that is on. Its row is written with its first
+// change, so that a run which changed nothing is one row in one transaction.
+type pendingRun struct {
+	id      RunID // of the last run, also if none is on
+	kind    string
+	started time.Time
+	begun   bool
+	written bool
+}
+
+// BeginRun begins a run of the given kind. It writes nothing yet.
+func (s *Store) BeginRun(kind string, at time.Time) RunID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	id := s.run.id
+	if !s.run.begun || s.run.written {
+		id++ // else the run before left nothing behind, and its number is free
+	}
+	s.run = pendingRun{id: id, kind: kind, started: at, begun: true}
+	return id
+}
+
+// writeRun writes the row of the run that is on, within a transaction.
+func (s *Store) writeRun() error {
+	if s.run.written {
+		return nil
+	}
+	return s.c.exec("INSERT INTO run (id, started, kind) VALUES (?, ?, ?)", int64(s.run.id), s.run.started.UnixNano(), s.run.kind)
+}
+
+// EndRun writes how the run ended, and what is new of its sources. The caller
+// has folded before.
+func (s *Store) EndRun(id RunID, at time.Time, sum RunSummary) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.run.begun || s.run.id != id {
+		return fmt.Errorf("end run %d: it is not the run that is on", id)
+	}
+	if sum.Counters == nil {
+		sum.Counters = json.RawMessage("{}")
+	}
+	err := s.record(func() error {
+		for i := range sum.Sources {
+			if err := s.putSource(&sum.Sources[i]); err != nil {
+				return err
+			}
+		}
+		complete := int64(0)
+		if sum.Complete {
+			complete = 1
+		}
+		return s.c.exec("UPDATE run SET ended = ?, complete = ?, conditions = ?, counters = ? WHERE id = ?",
+			at.UnixNano(), complete, strings.Join(sum.Conditions, " "), string(sum.Counters), int64(id))
+	})
+	if err == nil {
+		s.run.begun = false
+	}
+	return err
+}
+
+// putSource writes a source if something of it is new.
+func (s *Store) putSource(src *Source) error {
+	same, err := s.c.number("SELECT count(*) FROM source WHERE path = ? AND folder = ? AND fs = ? AND inode = ? AND files = ?",
+		string(src.Path), int64(src.Folder), int64(src.FS), int64(src.Inode), src.Files)
+	if err != nil || same == 1 {
+		return err
+	}
+	return s.c.exec("REPLACE INTO source VALUES (?, ?, ?, ?, ?, ?)",
+		string(src.Path), int64(src.Folder), int64(src.FS), int64(src.Inode), src.Files, int64(s.run.id))
+}
+
+// Sources returns the sources as their last complete scans found them.
+func (r *Reader) Sources() (list []Source, err error) {
+	err = r.c.query("SELECT path, folder, fs, inode, files, run FROM source ORDER BY path", func(v []driver.Value) error {
+		list = append(list, Source{
+			Path: Path(text(v[0])), Folder: FolderID(integer(v[1])), FS: FS(integer(v[2])),
+			Inode: uint64(integer(v[3])), Files: integer(v[4]), Run: RunID(integer(v[5])),
+		})
+		return nil
+	})
+	return list, err
+}
+
+const selectRun = "SELECT id, kind, started, ended, complete, conditions, counters FROM run "
+
+// LastRuns returns the last n runs, the newest first.
+func (r *Reader) LastRuns(n int) ([]Run, error) {
+	return r.runs(selectRun+"ORDER BY id DESC LIMIT ?", int64(n))
+}
+
+// LastSuccess returns the newest complete run of the given kind, and whether there is one.
+func (r *Reader) LastSuccess(kind string) (Run, bool, error) {
+	list, err := r.runs(selectRun+"WHERE complete = 1 AND kind = ? ORDER BY id DESC LIMIT 1", kind)
+	if err != nil || len(list) == 0 {
+		return Run{}, false, err
+	}
+	return list[0], true, nil
+}
+
+func (r *Reader) runs(query string, args ...driver.Value) (list []Run, err error) {
+	err = r.c.query(query, func(v []driver.Value) error {
+		run := Run{ID: RunID(integer(v[0])), Kind: text(v[1]), Started: time.Unix(0, integer(v[2])).UTC()}
+		if v[3] != nil {
+			run.Ended = time.Unix(0, integer(v[3])).UTC()
+		}
+		run.Complete = integer(v[4]) == 1
+		run.Conditions = strings.Fields(text(v[5]))
+		run.Counters = json.RawMessage(text(v[6]))
+		list = append(list, run)
+		return nil
+	}, args...)
+	return list, err
+}
+
+// An EntryWas is a version that was in a folder under a name: from run From
+// on, until run To put something else there or took it away.
+type EntryWas struct {
+	Folder   FolderID
+	Entry    // Flags, Day, CTime and Inode are not kept
+	From, To RunID
+	Reason   EndReason
+}
+
+// A FolderWas is where a folder was from run From until run To.
+type FolderWas struct {
+	Folder, Parent FolderID
+	Name           string
+	From, To       RunID
+}
+
+const selectEntryWas = "SELECT folder, name, from_run, to_run, file_id, head_revision, size, md5, blake3, mtime, mode, kind, end_reason FROM entry_was "
+
+// EntriesWere returns the versions that were in a folder, by name and then
+// from the oldest on; with a name, only those under that name.
+func (r *Reader) EntriesWere(in FolderID, name string) ([]EntryWas, error) {
+	if name == "" {
+		return r.entriesWere(selectEntryWas+"WHERE folder = ? ORDER BY name, rowid", int64(in))
+	}
+	return r.entriesWere(selectEntryWas+"WHERE folder = ? AND name = ? ORDER BY rowid", int64(in), name)
+}
+
+func (r *Reader) entriesWere(query string, args ...driver.Value) (list []EntryWas, err error) {
+	err = r.c.query(query, func(v []driver.Value) error {
+		w := EntryWas{Folder: FolderID(integer(v[0])), From: RunID(integer(v[2])), To: RunID(integer(v[3])), Reason: EndReason(text(v[12]))}
+		w.Name = text(v[1])
+		w.FileID, w.HeadRevision, w.Since = FileID(text(v[4])), text(v[5]), integer(v[2])
+		w.Size, w.ModTime, w.Mode, w.Kind = integer(v[6]), integer(v[9]), uint32(integer(v[10])), Kind(integer(v[11]))
+		copy(w.MD5[:], blob(v[7]))
+		copy(w.Hash[:], blob(v[8]))
+		list = append(list, w)
+		return nil
+	}, args...)
+	return list, err
+}
+
+const selectFolderWas = "SELECT folder, parent, name, from_run, to_run FROM folder_was "
+
+// FolderWere returns where a folder was before it was where it is, from the
+// oldest on; of a folder that is gone, all its places.
+func (r *Reader) FolderWere(id FolderID) ([]FolderWas, error) {
+	return r.foldersWere(selectFolderWas+"WHERE folder = ? ORDER BY rowid", int64(id))
+}
+
+// ChildrenWere returns the folders that were in parent and are not, or not
+// under that name, by name and then from the oldest on.
+func (r *Reader) ChildrenWere(parent FolderID) ([]FolderWas, error) {
+	return r.foldersWere(selectFolderWas+"WHERE parent = ? ORDER BY name, rowid", int64(parent))
+}
+
+func (r *Reader) foldersWere(query string, args ...driver.Value) (list []FolderWas, err error) {
+	err = r.c.query(query, func(v []driver.Value) error {
+		list = append(list, FolderWas{
+			Folder: FolderID(integer(v[0])), Parent: FolderID(integer(v[1])), Name: text(v[2]),
+			From: RunID(integer(v[3])), To: RunID(integer(v[4])),
+		})
+		return nil
+	}, args...)
+	return list, err
+}

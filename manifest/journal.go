@@ -1,0 +1,393 @@
+package manifest
+
+import (
+	"database/sql/driver"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+)
+
+// An IntentKind says which request an intent is about.
+type IntentKind uint8
+
+// The kinds of intent. Their numbers are stored: never renumber them.
+const (
+	CreateFile IntentKind = iota + 1
+	UpdateFile
+	CreateFolder
+)
+
+// An Intent is a request that must not be repeated blindly, written down
+// before it is sent: should its answer be lost, the ids tell what became of it.
+type Intent struct {
+	Seq    int64 // its number; Begin gives one to those with 0 and replaces the others
+	Kind   IntentKind
+	Folder FolderID // where the file is or will be
+	Name   string
+	FileID FileID // reserved, or of the file to be updated
+	Stat   Stat   // of the content to be sent
+
+	HeadRevision string // UpdateFile: the revision that is to be replaced
+	NewFolder    Folder // CreateFolder: all of it; Folder, Name, FileID and Stat are then not used
+	Session      []byte // what is needed to go on with a half-sent upload; a secret
+}
+
+// A StepKind says what a step does to the tree.
+type StepKind uint8
+
+// The kinds of step. Their numbers are stored: never renumber them.
+const (
+	Put        StepKind = iota + 1 // Entry is now in Folder, under its name
+	Drop                           // the file Entry.FileID is no longer in Folder under Entry.Name
+	Move                           // Put, and it is no longer in OldFolder under OldName
+	PutFolder                      // Dir is new, or is what the folder of that ID is now
+	DropFolder                     // the folder Dir.ID and all below it is gone
+)
+
+// An EndReason says in the history why a version is no longer what is there.
+type EndReason string
+
+// The reasons.
+const (
+	EndModified EndReason = "modified"
+	EndTouched  EndReason = "touched"
+	EndMoved    EndReason = "moved"
+	EndDeleted  EndReason = "deleted"
+	EndRetired  EndReason = "retired"
+	EndPurged   EndReason = "purged"
+	EndLost     EndReason = "lost" // Drive no longer had it
+)
+
+// A Step is one change that Drive has acknowledged. It can be applied to any
+// tree, and applied twice it changes nothing.
+//
+// Where Put or Move meets another FileID under that name, that one is
+// *displaced*: kept apart, not forgotten, until a later step puts or drops it.
+// So a swap may be acknowledged in any order and interrupted anywhere.
+type Step struct {
+	Kind      StepKind
+	Folder    FolderID // of Put, Drop and Move
+	Entry     Entry    // of Put and Move; of Drop only Name and FileID
+	OldFolder FolderID // of Move
+	OldName   string   // of Move
+	Dir       Folder   // of PutFolder; of DropFolder only ID
+	Reason    EndReason
+	Intent    int64 // the intent it settles, or 0
+}
+
+// Begin makes intents durable and fills in their numbers. Only then may their
+// requests be sent.
+func (s *Store) Begin(intents []Intent) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.record(func() error {
+		for i := range intents {
+			in := &intents[i]
+			if in.Seq == 0 {
+				s.intent++
+				in.Seq = s.intent
+			}
+			if err := s.c.exec("REPLACE INTO intent VALUES (?, ?)", in.Seq, sealed(in.Seq, in.encode())); err != nil {
+				return err
+			}
+			if err := s.keepFolderID(in.NewFolder.ID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Unsettled returns the intents that nothing has settled, in the order of
+// their numbers. A run begins with asking Drive what became of them.
+func (s *Store) Unsettled() (list []Intent, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err = s.c.query("SELECT seq, record FROM intent ORDER BY seq", func(v []driver.Value) error {
+		in := Intent{Seq: integer(v[0])}
+		body, wrong := unsealed(in.Seq, blob(v[1]))
+		if wrong != "" || !in.decode(body) {
+			return fmt.Errorf("manifest %s: intent %d in the journal is damaged; put back an earlier copy of the file", s.path, in.Seq)
+		}
+		list = append(list, in)
+		return nil
+	})
+	return list, err
+}
+
+// Settle forgets intents: Drive was asked, and nothing is left to be done.
+func (s *Store) Settle(seqs ...int64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.c.tx(func() error { return s.settle(seqs...) })
+}
+
+func (s *Store) settle(seqs ...int64) error {
+	for _, seq := range seqs {
+		if err := s.c.exec("DELETE FROM intent WHERE seq = ?", seq); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Ack makes steps that Drive has acknowledged durable, in one transaction,
+// together with the end of the intents that they settle. Readers see them
+// after the next Fold. A step into a folder that does not exist is an error.
+func (s *Store) Ack(steps []Step) error {
+	if len(steps) == 0 {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ack(steps)
+}
+
+func (s *Store) ack(steps []Step) error {
+	return s.record(func() error {
+		seq, err := s.c.number("SELECT max(seq) FROM step")
+		if err != nil {
+			return err
+		}
+		for i := range steps {
+			st := &steps[i]
+			if err := s.placed(st); err != nil {
+				return err
+			}
+			seq++
+			if err := s.c.exec("INSERT INTO step VALUES (?, ?, ?)", seq, int64(s.run.id), sealed(seq, st.encode())); err != nil {
+				return err
+			}
+			if st.Intent != 0 {
+				if err := s.settle(st.Intent); err != nil {
+					return err
+				}
+			}
+			if err := s.keepFolderID(st.Dir.ID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// record runs f in a transaction that also writes the run's row, if it is the
+// run's first.
+func (s *Store) record(f func() error) error {
+	if !s.run.begun {
+		return errors.New("write manifest: no run has begun")
+	}
+	err := s.c.tx(func() error {
+		if err := s.writeRun(); err != nil {
+			return err
+		}
+		return f()
+	})
+	if err == nil {
+		s.run.written = true
+	}
+	return err
+}
+
+// placed makes sure that the folder which a step puts something in exists, in
+// the tree or in the journal.
+func (s *Store) placed(st *Step) error {
+	into := st.Folder
+	switch st.Kind {
+	case PutFolder:
+		s.unfolded[st.Dir.ID] = true
+		if into = st.Dir.Parent; st.Dir.ID == Root && into == 0 {
+			return nil
+		}
+	case Put, Move:
+		if k := st.Entry.Kind; st.Entry.Name == "" || st.Entry.FileID == "" || (k != File && k != Symlink) {
+			return fmt.Errorf("write manifest: %q with id %q is neither a file nor a symlink on Drive", st.Entry.Name, st.Entry.FileID)
+		}
+	case Drop, DropFolder:
+		return nil
+	default:
+		return fmt.Errorf("write manifest: no such step: %d", st.Kind)
+	}
+	if s.unfolded[into] {
+		return nil
+	}
+	there, err := s.c.number("SELECT count(*) FROM folder WHERE id = ?", int64(into))
+	if err == nil && there == 0 {
+		err = fmt.Errorf("write manifest: there is no folder %d to put %q into", into, st.Entry.Name+st.Dir.Name)
+	}
+	return err
+}
+
+// keepFolderID sees to it that id is never given out again.
+func (s *Store) keepFolderID(id FolderID) error {
+	if int64(id) <= s.folders {
+		return nil
+	}
+	s.folders = int64(id) // stays so should the transaction fail, which only skips numbers until the next Open
+	return s.c.exec("REPLACE INTO meta VALUES (?, ?)", metaFolders, fmt.Sprint(id))
+}
+
+// reservedFor is how long a reserved id may be used. Drive promises no time;
+// a day is what the design allows.
+const reservedFor = 24 * time.Hour
+
+// KeepIDs keeps reserved ids that were left over at the given time.
+func (s *Store) KeepIDs(ids []FileID, at time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.c.tx(func() error {
+		for _, id := range ids {
+			if err := s.c.exec("REPLACE INTO reserved VALUES (?, ?)", string(id), at.UnixNano()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// TakeIDs returns the kept ids that may still be used, and forgets all.
+func (s *Store) TakeIDs(now time.Time) (ids []FileID, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	there, err := s.c.number("SELECT count(*) FROM reserved")
+	if err != nil || there == 0 {
+		return nil, err
+	}
+	err = s.c.tx(func() error {
+		err := s.c.query("SELECT file_id FROM reserved WHERE at > ? ORDER BY file_id", func(v []driver.Value) error {
+			ids = append(ids, FileID(text(v[0])))
+			return nil
+		}, now.Add(-reservedFor).UnixNano())
+		if err != nil {
+			return err
+		}
+		return s.c.exec("DELETE FROM reserved")
+	})
+	if err != nil {
+		return nil, err
+	}
+	return ids, nil
+}
+
+// encode returns room for a record's head, and the intent.
+func (in *Intent) encode() []byte {
+	b := make([]byte, recordHead, 256)
+	b = append(b, byte(in.Kind))
+	if in.Kind == CreateFolder {
+		b = appendFolder(b, &in.NewFolder)
+	} else {
+		e := Entry{Name: in.Name, Stat: in.Stat, Content: Content{FileID: in.FileID, HeadRevision: in.HeadRevision}}
+		b = appendPlaced(b, in.Folder, &e)
+	}
+	return append(b, in.Session...)
+}
+
+func (in *Intent) decode(body []byte) bool {
+	d := decoder{rest: body}
+	in.Kind = IntentKind(d.byte())
+	if in.Kind == CreateFolder {
+		in.NewFolder = d.folder()
+	} else {
+		var e Entry
+		in.Folder, e = d.placed()
+		in.Name, in.Stat, in.FileID, in.HeadRevision = e.Name, e.Stat, e.FileID, e.HeadRevision
+	}
+	if len(d.rest) > 0 {
+		in.Session = append([]byte(nil), d.rest...)
+	}
+	return !d.bad
+}
+
+// encode returns room for a record's head, and the step.
+func (st *Step) encode() []byte {
+	b := make([]byte, recordHead, 256)
+	b = append(b, byte(st.Kind))
+	b = appendString(b, string(st.Reason))
+	switch st.Kind {
+	case Put:
+		b = appendPlaced(b, st.Folder, &st.Entry)
+	case Move:
+		b = appendPlaced(b, st.Folder, &st.Entry)
+		b = binary.AppendUvarint(b, uint64(st.OldFolder))
+		b = appendString(b, st.OldName)
+	case Drop:
+		b = binary.AppendUvarint(b, uint64(st.Folder))
+		b = appendString(b, st.Entry.Name)
+		b = appendID(b, string(st.Entry.FileID))
+	case PutFolder:
+		b = appendFolder(b, &st.Dir)
+	case DropFolder:
+		b = binary.AppendUvarint(b, uint64(st.Dir.ID))
+	}
+	return b
+}
+
+func (st *Step) decode(body []byte) bool {
+	d := decoder{rest: body}
+	st.Kind = StepKind(d.byte())
+	st.Reason = EndReason(d.string())
+	switch st.Kind {
+	case Put:
+		st.Folder, st.Entry = d.placed()
+	case Move:
+		st.Folder, st.Entry = d.placed()
+		st.OldFolder = FolderID(d.uvarint())
+		st.OldName = d.string()
+	case Drop:
+		st.Folder = FolderID(d.uvarint())
+		st.Entry.Name = d.string()
+		st.Entry.FileID = FileID(d.id())
+	case PutFolder:
+		st.Dir = d.folder()
+	case DropFolder:
+		st.Dir.ID = FolderID(d.uvarint())
+	default:
+		return false
+	}
+	return !d.bad && len(d.rest) == 0
+}
+
+// appendPlaced appends an entry and its folder.
+func appendPlaced(b []byte, in FolderID, e *Entry) []byte {
+	b = binary.AppendUvarint(b, uint64(in))
+	b = appendEntry(b, new(Entry), e)
+	return appendContent(b, new(Content), &e.Content)
+}
+
+// placed takes what appendPlaced appended.
+func (d *decoder) placed() (in FolderID, e Entry) {
+	in = FolderID(d.uvarint())
+	c := Cursor{d: *d}
+	c.read()
+	*d = c.d
+	e = Entry{Name: string(c.Name), Flags: c.Flags, Day: c.Day, Stat: c.Stat}
+	d.content(new(Content), &e.Content)
+	return in, e
+}
+
+func appendFolder(b []byte, f *Folder) []byte {
+	for _, n := range [...]uint64{
+		uint64(f.ID), uint64(f.Parent), uint64(f.Flags), uint64(f.FS), uint64(f.Mode),
+		f.Inode, uint64(f.Birth), uint64(f.ModTime),
+	} {
+		b = binary.AppendUvarint(b, n)
+	}
+	b = appendString(b, f.Name)
+	return appendID(b, string(f.FileID))
+}
+
+// folder takes what appendFolder appended.
+func (d *decoder) folder() Folder {
+	var n [8]uint64
+	for i := range n {
+		n[i] = d.uvarint()
+	}
+	d.bad = d.bad || n[2] > math.MaxUint8 || n[3] > math.MaxUint32 || n[4] > math.MaxUint32
+	return Folder{
+		ID: FolderID(n[0]), Parent: FolderID(n[1]), Flags: Flags(n[2]), FS: FS(n[3]), Mode: uint32(n[4]),
+		Inode: n[5], Birth: int64(n[6]), ModTime: int64(n[7]),
+		Name: d.string(), FileID: FileID(d.id()),
+	}
+}
