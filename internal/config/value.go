@@ -1,0 +1,309 @@
+package config
+
+import (
+	"fmt"
+	"log/slog"
+	"math"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/autocloudbackup/acb/internal/schedule"
+)
+
+const day = 24 * time.Hour
+
+// A value is what the document has for a key.
+type value struct {
+	v    any
+	key  string // as messages name it
+	path string // as keyLines names it
+}
+
+// describe names what a value is, for messages about wrong types.
+func describe(v any) string {
+	switch v.(type) {
+	case string:
+		return "a text is written here"
+	case int64, float64:
+		return "a number is written here"
+	case bool:
+		return "true or false is written here"
+	case time.Time:
+		return "a date or time is written here"
+	case map[string]any:
+		return "a table is written here"
+	case []map[string]any:
+		return "a list of tables is written here"
+	}
+	return "a list is written here"
+}
+
+func (l *loader) text(v value) (string, bool) {
+	s, ok := v.v.(string)
+	switch {
+	case !ok:
+		l.fail(v, `%s: write a text in quotes`, describe(v.v))
+	case s == "":
+		l.fail(v, "the text is empty: write a value, or take the key out to get the default")
+	case strings.ContainsRune(s, 0):
+		l.fail(v, "the text holds a NUL character: take it out")
+	default:
+		return s, true
+	}
+	return "", false
+}
+
+// texts returns the elements of a list, each as a value with its own line.
+func (l *loader) texts(v value) []value {
+	list, ok := v.v.([]any)
+	if !ok {
+		l.fail(v, `%s: write a list such as ["one", "two"]`, describe(v.v))
+		return nil
+	}
+	elems := make([]value, len(list))
+	for i, e := range list {
+		elems[i] = value{v: e, key: v.key, path: element(v.path, i)}
+	}
+	return elems
+}
+
+func (l *loader) setBool(v value, to *bool) {
+	b, ok := v.v.(bool)
+	if !ok {
+		l.fail(v, "%s: write true or false, without quotes", describe(v.v))
+		return
+	}
+	*to = b
+}
+
+func (l *loader) setInt(v value, least, most int64, to *int) {
+	n, ok := v.v.(int64)
+	switch {
+	case !ok:
+		l.fail(v, "%s: write a whole number, without quotes", describe(v.v))
+	case n < least || n > most:
+		l.fail(v, "%d is out of range: write a number from %d to %d", n, least, most)
+	default:
+		*to = int(n)
+	}
+}
+
+// setRate reads a number of things a second; 0 means as many as there are.
+func (l *loader) setRate(v value, to *float64) {
+	const most = 1000 // Drive gives one account a handful; more is a slip
+	n, ok := v.v.(float64)
+	if whole, isInt := v.v.(int64); isInt {
+		n, ok = float64(whole), true
+	}
+	switch {
+	case !ok:
+		l.fail(v, "%s: write a number, without quotes", describe(v.v))
+	case math.IsNaN(n) || n < 0 || n > most:
+		l.fail(v, "%v is out of range: write a number from 0, which sets no limit, to %d", n, most)
+	default:
+		*to = n
+	}
+}
+
+// setShare reads "25%" as 0.25.
+func (l *loader) setShare(v value, to *float64) {
+	if _, isText := v.v.(string); !isText {
+		l.fail(v, `%s: write a percentage in quotes, such as "25%%"`, describe(v.v))
+		return
+	}
+	s, ok := l.text(v)
+	if !ok {
+		return
+	}
+	digits, percent := strings.CutSuffix(s, "%")
+	n, err := strconv.ParseFloat(digits, 64)
+	if !percent || err != nil || strings.Trim(digits, "0123456789.") != "" || n > 100 {
+		l.fail(v, `%q is no percentage: write "0%%" to "100%%"; "100%%" switches the limit off`, s)
+		return
+	}
+	*to = n / 100
+}
+
+func (l *loader) setDuration(v value, least, most time.Duration, to *time.Duration) {
+	if _, isText := v.v.(string); !isText {
+		l.fail(v, `%s: write a time in quotes, such as "30d" or "1h30m"`, describe(v.v))
+		return
+	}
+	s, ok := l.text(v)
+	if !ok {
+		return
+	}
+	d, err := parseDuration(s)
+	switch {
+	case err != nil:
+		l.fail(v, "%w", err)
+	case d < least || d > most:
+		l.fail(v, "%q is out of range: write a time from %s to %s", s, formatDuration(least), formatDuration(most))
+	default:
+		*to = d
+	}
+}
+
+var durationUnits = map[byte]time.Duration{'s': time.Second, 'm': time.Minute, 'h': time.Hour, 'd': day, 'w': 7 * day}
+
+// parseDuration reads whole numbers with units, such as "30d" or "1h30m".
+func parseDuration(s string) (time.Duration, error) {
+	var sum time.Duration
+	for rest := s; rest != ""; {
+		n := 0
+		for n < len(rest) && '0' <= rest[n] && rest[n] <= '9' {
+			n++
+		}
+		count, err := strconv.ParseInt(rest[:n], 10, 32)
+		if err != nil || n == len(rest) || durationUnits[rest[n]] == 0 {
+			return 0, fmt.Errorf(`%q is no time: write numbers with w, d, h, m or s, such as "30d" or "1h30m"`, s)
+		}
+		// Weeks are held to what a Duration can, about 290 years, by their sum.
+		if count > int64((math.MaxInt64-sum)/durationUnits[rest[n]]) {
+			return math.MaxInt64, nil
+		}
+		sum += time.Duration(count) * durationUnits[rest[n]]
+		rest = rest[n+1:]
+	}
+	return sum, nil
+}
+
+// formatDuration writes a bound of setDuration as parseDuration reads it.
+func formatDuration(d time.Duration) string {
+	switch {
+	case d >= day:
+		return fmt.Sprintf("%dd", d/day)
+	case d >= time.Hour:
+		return fmt.Sprintf("%dh", d/time.Hour)
+	}
+	return fmt.Sprintf("%ds", d/time.Second)
+}
+
+// setName reads the name of one folder on Drive.
+func (l *loader) setName(v value, to *string) {
+	s, ok := l.text(v)
+	if !ok {
+		return
+	}
+	if err := checkName(s); err != nil {
+		l.fail(v, "%w", err)
+		return
+	}
+	*to = s
+}
+
+// checkName refuses names that could not be restored as one folder, or that
+// nobody could tell from another by looking.
+func checkName(s string) error {
+	switch {
+	case strings.ContainsAny(s, `/\`):
+		return fmt.Errorf("%q is a path: write the name of one folder, without slashes", s)
+	case s == "." || s == "..":
+		return fmt.Errorf("%q is no name: write another", s)
+	case strings.TrimSpace(s) != s:
+		return fmt.Errorf("%q has space at an end: take it out", s)
+	case !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl):
+		return fmt.Errorf("%q holds characters that cannot be seen: take them out", s)
+	case len(s) > 255:
+		return fmt.Errorf("the name is %d bytes long: 255 are the most that file systems take", len(s))
+	}
+	return nil
+}
+
+func (l *loader) setSharedDrive(v value) {
+	s, ok := l.text(v)
+	if !ok {
+		return
+	}
+	for _, c := range []byte(s) {
+		if c != '-' && !isNameByte(c) {
+			l.fail(v, "%q is no id: write what stands behind /drive/folders/ in the browser when the shared drive is open", s)
+			return
+		}
+	}
+	l.config.Drive.SharedDrive = s
+}
+
+func (l *loader) setEndpoint(v value) {
+	s, ok := l.text(v)
+	if !ok {
+		return
+	}
+	if dir, embedded := strings.CutPrefix(s, "embedded:"); embedded {
+		if dir == "" {
+			l.fail(v, `"embedded:" lacks the folder for the built-in server: write "embedded:DIR"`)
+			return
+		}
+		e := Endpoint{}
+		l.setPath(value{v: dir, key: v.key, path: v.path}, &e.Embedded)
+		l.config.Drive.Endpoint = e
+		return
+	}
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || u.Host == "" || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http":
+		l.fail(v, `%q is no server: write "https://HOST", or "embedded:DIR"`, s)
+	case u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || strings.ContainsAny(s, "?#"):
+		// Drive's client takes upload addresses from the root of the host.
+		l.fail(v, "write scheme, host and port and nothing else, such as %q", u.Scheme+"://"+u.Host)
+	case u.Scheme == "http" && !loopback(u.Hostname()):
+		l.fail(v, "without encryption, tokens and files could be read on the way to %s: write https://; http:// is for this machine itself (127.0.0.1)", u.Host)
+	default:
+		l.config.Drive.Endpoint = Endpoint{URL: u.Scheme + "://" + u.Host}
+	}
+}
+
+// loopback reports whether a host is this machine.
+func loopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
+}
+
+// setCron reads one line or a list of lines.
+func (l *loader) setCron(v value) {
+	lines := []value{v}
+	if _, one := v.v.(string); !one {
+		lines = l.texts(v)
+	}
+	for _, line := range lines {
+		s, ok := l.text(line)
+		if !ok {
+			continue
+		}
+		due, err := schedule.Parse(s)
+		if err != nil {
+			l.fail(line, "%w", err)
+			continue
+		}
+		l.config.Schedule.Cron = schedule.List(l.config.Schedule.Cron, due)
+	}
+}
+
+func (l *loader) setOnDelete(v value) {
+	if s, ok := l.text(v); ok {
+		switch o := OnDelete(s); o {
+		case Trash, Keep:
+			l.config.Safety.OnDelete = o
+		default:
+			l.fail(v, `there is no %q: write "trash" or "keep"`, s)
+		}
+	}
+}
+
+// setLevel reads one of slog's levels. slog itself would also take "INFO+2".
+func (l *loader) setLevel(v value) {
+	levels := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
+	if s, ok := l.text(v); ok {
+		level, known := levels[s]
+		if !known {
+			l.fail(v, `there is no %q: write "debug", "info", "warn" or "error"`, s)
+			return
+		}
+		l.config.Log.Level = level
+	}
+}
