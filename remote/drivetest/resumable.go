@@ -1,0 +1,459 @@
+package drivetest
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// session is a resumable upload. Its facts are those of the request that
+// began it; later requests carry bytes only.
+type session struct {
+	ID          string          `json:"id"`
+	User        string          `json:"user"`
+	Client      string          `json:"client"`
+	Target      string          `json:"target,omitempty"` // file whose content is replaced, "" to create one
+	Body        json.RawMessage `json:"body,omitempty"`
+	Query       string          `json:"query"`
+	ContentType string          `json:"type,omitempty"`
+	Begun       int64           `json:"begun"` // ms; of the last traffic
+
+	Done  string `json:"done,omitempty"` // the file that came of it
+	Total int64  `json:"total"`          // bytes, -1 while unknown
+	key   string // what it sends: a file's new content, or the file of a reserved id
+	saved []byte // as the journal has it
+
+	mu    sync.Mutex // held while bytes come in; guards Total and what follows
+	dead  bool
+	w     *writer
+	acked int64 // bytes that an earlier session with the same key had acknowledged
+}
+
+// close lets go of the session's file without losing what it holds.
+func (s *session) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.w != nil && s.w.file != nil {
+		s.w.file.Close()
+	}
+}
+
+func (s *session) kill() {
+	s.dead = true
+	if s.w != nil {
+		s.w.drop()
+	}
+}
+
+// blocks are buffers of one block each.
+var blocks = sync.Pool{New: func() any { b := make([]byte, blockSize); return &b }}
+
+func no308(h http.Header) bool { return h.Get("X-Guploader-No-308") != "" }
+
+// startSession begins a resumable upload.
+func (c *call) startSession() (any, error) {
+	if _, err := c.mask(fileDefault, fileSchema); err != nil {
+		return nil, err
+	}
+	body, err := readJSON(c.body)
+	if err != nil {
+		return nil, err
+	}
+	e, err := c.parseEdit(body, len(c.args) == 0)
+	if err != nil {
+		return nil, err
+	}
+	total := int64(-1)
+	if h := c.header.Get("X-Upload-Content-Length"); h != "" {
+		if total, err = strconv.ParseInt(h, 10, 64); err != nil || total < 0 {
+			return nil, errPlain(400, "Invalid X-Upload-Content-Length header.")
+		}
+	}
+	d := c.d
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	err = c.precheck(e)
+	if e, ok := err.(*apiError); ok && e.code == 409 && d.opt.Unsettled.ConflictAtEnd {
+		err = nil
+	}
+	if err == nil && total > 0 {
+		err = c.room(c.d.account(c.tok.User), total)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s := &session{
+		ID: "A" + d.random(48), User: c.tok.User, Client: c.tok.Client, Query: c.query.Encode(),
+		ContentType: c.header.Get("X-Upload-Content-Type"), Begun: d.ms(), Total: total,
+	}
+	if len(c.args) > 0 {
+		s.Target = c.alias(c.args[0])
+	}
+	if len(body) > 0 {
+		s.Body, _ = json.Marshal(body) // came from JSON
+	}
+	s.w = d.blobs.newWriter(s.ID)
+	d.addSession(s, e.id)
+	d.saveSession(s)
+	q := url.Values{"uploadType": {"resumable"}, "upload_id": {s.ID}}
+	for _, k := range []string{"alt", "fields", "prettyPrint"} {
+		if c.has(k) {
+			q.Set(k, c.get(k))
+		}
+	}
+	h := http.Header{"Location": {c.base + c.path + "?" + q.Encode()}, "X-Guploader-Uploadid": {s.ID}, "Content-Type": {"text/plain; charset=utf-8"}}
+	return &reply{status: 200, header: h}, nil
+}
+
+// maxSessions bounds how many finished sessions are remembered.
+const maxSessions = 10_000
+
+// addSession registers a session, and drops those that nobody used for long.
+func (d *Drive) addSession(s *session, id string) {
+	for len(d.sessionQ) > 0 {
+		old := d.sessions[d.sessionQ[0]]
+		if old != nil && d.ms()-old.Begun < d.opt.SessionTTL.Milliseconds() && (len(d.sessionQ) < maxSessions || old.Done == "") {
+			break
+		}
+		d.sessionQ = d.sessionQ[1:]
+		if old == nil {
+			continue
+		}
+		d.endSession(old)
+		if old.mu.TryLock() {
+			old.kill()
+			old.mu.Unlock()
+		}
+	}
+	d.sessions[s.ID] = s
+	d.sessionQ = append(d.sessionQ, s.ID)
+	if s.key = "create " + id; s.Target != "" {
+		s.key = "update " + s.Target
+	} else if id == "" {
+		return
+	}
+	if prev := d.sending[s.key]; prev != nil && prev.mu.TryLock() {
+		if !prev.dead && prev.w != nil {
+			s.acked = max(prev.w.size, prev.acked)
+		}
+		prev.mu.Unlock()
+	}
+	d.sending[s.key] = s
+}
+
+// endSession forgets a session. The lock must be held.
+func (d *Drive) endSession(s *session) {
+	delete(d.sessions, s.ID)
+	if d.sending[s.key] == s {
+		delete(d.sending, s.key)
+	}
+	d.saveEnd(s)
+}
+
+// contentRange matches the forms with bytes: a-b/total, a-b/*, */total, */*.
+var contentRange = regexp.MustCompile(`^bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)$`)
+
+// isQuery says whether a Content-Range asks for the state instead of sending bytes.
+func isQuery(h string) bool { return strings.HasPrefix(h, "bytes */") }
+
+// span is a parsed Content-Range.
+type span struct {
+	from, to int64 // inclusive; to is -1 when the body says
+	total    int64 // -1 when not given
+}
+
+func parseSpan(h string) (span, bool) {
+	m := contentRange.FindStringSubmatch(h)
+	if m == nil {
+		return span{}, false
+	}
+	s := span{to: -1, total: -1}
+	var errs [3]error
+	if m[3] != "*" {
+		s.total, errs[0] = strconv.ParseInt(m[3], 10, 64)
+	}
+	if m[1] != "" {
+		s.from, errs[1] = strconv.ParseInt(m[1], 10, 64)
+		s.to, errs[2] = strconv.ParseInt(m[2], 10, 64)
+		if s.from > s.to || s.total >= 0 && s.to >= s.total {
+			return span{}, false
+		}
+	}
+	return s, errs == [3]error{}
+}
+
+var errRange = errPlain(400, "Failed to parse Content-Range header.")
+
+// continueSession takes a chunk, a status query, or the end of a session.
+func (c *call) continueSession() (any, error) {
+	d := c.d
+	id := c.get("upload_id")
+	d.mu.Lock()
+	s := d.sessions[id]
+	if s != nil && (s.User != c.tok.User || s.Client != c.tok.Client || d.ms()-s.Begun >= d.opt.SessionTTL.Milliseconds()) {
+		s = nil
+	}
+	if s != nil {
+		s.Begun = d.ms()
+	}
+	d.mu.Unlock()
+	gone := errPlain(404, "Upload session not found.")
+	if s == nil {
+		return nil, gone
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.dead {
+		return nil, gone
+	}
+	if c.eff.op == opSessionLost {
+		s.kill()
+		c.forget(s)
+		return nil, errPlain(int(c.eff.n), "Upload session not found.")
+	}
+	if c.kind == UploadCancel {
+		s.kill()
+		c.forget(s)
+		return &reply{status: 499}, nil // Source: Cloud Storage's word for a cancelled session
+	}
+	if s.Done != "" {
+		n, _ := io.Copy(io.Discard, c.body)
+		d.rec.content(n, n)
+		return c.sessionFile(s)
+	}
+	if s.w == nil {
+		s.w = d.blobs.resume(s.ID)
+	}
+	sp := span{to: -1, total: -1}
+	if h := c.header.Get("Content-Range"); h != "" {
+		var ok bool
+		if sp, ok = parseSpan(h); !ok {
+			return nil, c.refuseChunk(s, errRange)
+		}
+	}
+	if sp.total >= 0 && s.Total >= 0 && sp.total != s.Total {
+		return nil, c.refuseChunk(s, errRange)
+	}
+	if sp.total >= 0 && sp.total < s.w.size {
+		return nil, c.refuseChunk(s, errRange)
+	}
+	if c.kind == UploadQuery {
+		return c.querySession(s, sp)
+	}
+	return c.chunk(s, sp)
+}
+
+// refuseChunk ends the session as well: after a bad Content-Range it is dead.
+func (c *call) refuseChunk(s *session, err error) error {
+	s.kill()
+	c.forget(s)
+	return err
+}
+
+func (c *call) forget(s *session) {
+	c.d.mu.Lock()
+	defer c.d.mu.Unlock()
+	c.d.endSession(s)
+}
+
+// querySession answers how far a session has come. A total that equals what
+// is stored completes it.
+func (c *call) querySession(s *session, sp span) (any, error) {
+	if n, err := io.Copy(io.Discard, c.body); err != nil || n > 0 {
+		return nil, c.refuseChunk(s, errRange)
+	}
+	if sp.total >= 0 && sp.total == s.w.size {
+		return c.complete(s)
+	}
+	return c.incomplete(s), nil
+}
+
+// incomplete is 308 with what is stored, or 200 with an override for clients that cannot bear a 308.
+func (c *call) incomplete(s *session) *reply {
+	h := http.Header{"X-Guploader-Uploadid": {s.ID}, "Content-Type": {"text/plain; charset=utf-8"}}
+	if s.w.size > 0 {
+		h.Set("Range", fmt.Sprintf("bytes=0-%d", s.w.size-1))
+	}
+	if no308(c.header) {
+		h.Set("X-Http-Status-Code-Override", "308")
+		return &reply{status: 200, header: h}
+	}
+	return &reply{status: 308, header: h}
+}
+
+// chunk stores the bytes of one request, as far as they are new.
+func (c *call) chunk(s *session, sp span) (any, error) {
+	whole := sp.to < 0 // no Content-Range: the file from its first byte to its last
+	size := sp.to - sp.from + 1
+	last := whole || sp.total == sp.to+1
+	if !last && size%blockSize != 0 {
+		n, _ := io.Copy(io.Discard, c.body)
+		c.d.rec.content(n, 0)
+		return nil, errPlain(400, fmt.Sprintf("Chunk sizes must be multiples of %d bytes; received %d bytes.", blockSize, size))
+	}
+	if sp.from > s.w.size {
+		return nil, errPlain(400, fmt.Sprintf("The chunk begins at byte %d, but only %d bytes are stored.", sp.from, s.w.size))
+	}
+	begin, start := s.w.mark(), s.w.size
+	s.w.flip = c.eff.op == opCorrupt
+	limit := int64(-1) // bytes that may be stored in all
+	switch c.eff.op {
+	case opNoRange:
+		limit = 0
+	case opPartial:
+		limit = start + c.eff.n/blockSize*blockSize
+	}
+	got, err := s.take(c.body, sp.from, size, whole, limit)
+	twice := min(got, max(0, max(start, s.acked)-sp.from))
+	c.d.rec.content(got, twice)
+	if err != nil {
+		if no308(c.header) {
+			s.w.back(begin)
+		}
+		return nil, err // what was stored stays; the client asks
+	}
+	if s.w.err != nil {
+		return nil, s.w.err
+	}
+	if limit >= 0 {
+		return c.incomplete(s), nil
+	}
+	if sp.total >= 0 {
+		s.Total = sp.total
+	}
+	if whole && s.Total >= 0 && s.w.size != s.Total {
+		return nil, c.refuseChunk(s, errPlain(400, fmt.Sprintf("The upload has %d bytes, but %d were announced.", s.w.size, s.Total)))
+	}
+	if !last {
+		return c.incomplete(s), nil
+	}
+	return c.complete(s)
+}
+
+// take reads a body whose first byte belongs at from and stores what the
+// session does not have, in whole blocks until the body ends well, and no
+// more than limit bytes in all unless that is negative. It gives the number of
+// bytes read; an error means that the body broke off or has another length
+// than announced.
+func (s *session) take(body io.Reader, from, size int64, whole bool, limit int64) (got int64, err error) {
+	buf := blocks.Get().(*[]byte)
+	defer blocks.Put(buf)
+	for whole || got < size {
+		want := int64(blockSize)
+		if skip := s.w.size - (from + got); skip > 0 {
+			want = min(want, skip) // stored already
+		}
+		if !whole {
+			want = min(want, size-got)
+		}
+		n, err := fill(body, (*buf)[:want])
+		at := from + got
+		got += int64(n)
+		if err != nil && (err != io.EOF || !whole) {
+			return got, io.ErrUnexpectedEOF
+		}
+		if at >= s.w.size && n > 0 && (limit < 0 || s.w.size < limit) {
+			s.w.Write((*buf)[:n]) // its error stays in the writer
+		}
+		if err == io.EOF {
+			return got, nil
+		}
+	}
+	if n, err := fill(body, (*buf)[:1]); n > 0 || err != io.EOF {
+		return got + int64(n), io.ErrUnexpectedEOF
+	}
+	return got, nil
+}
+
+// fill reads until p is full; io.EOF means that the body ended well before.
+func fill(r io.Reader, p []byte) (int, error) {
+	n := 0
+	for n < len(p) {
+		m, err := r.Read(p[n:])
+		n += m
+		if err != nil && n < len(p) {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// complete makes the file of a session.
+func (c *call) complete(s *session) (any, error) {
+	q, err := url.ParseQuery(s.Query)
+	if err != nil {
+		return nil, err
+	}
+	like := &call{d: c.d, kind: c.kind, query: q, header: c.header, tok: c.tok, route: c.route, eff: c.eff, base: c.base}
+	if s.Target != "" {
+		like.args = []string{s.Target}
+	}
+	m, err := like.mask(fileDefault, fileSchema)
+	if err != nil {
+		return nil, err
+	}
+	body, err := parseJSON(s.Body)
+	if err != nil {
+		return nil, err
+	}
+	e, err := like.parseEdit(body, s.Target == "")
+	if err != nil {
+		return nil, err
+	}
+	size := s.w.size
+	rev, err := s.w.commit()
+	if err != nil {
+		return nil, err
+	}
+	d := c.d
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	it, twice, err := like.finish(e, rev, s.ContentType)
+	if err != nil {
+		d.discardRev(rev)
+		s.dead = true
+		d.endSession(s)
+		if a, ok := err.(*apiError); ok && a.code == 409 {
+			d.rec.content(0, size)
+		}
+		return nil, err
+	}
+	if twice {
+		d.rec.content(0, size)
+	}
+	s.Done, s.Total, s.w = it.ID, size, nil
+	if d.sending[s.key] == s {
+		delete(d.sending, s.key)
+	}
+	d.saveSession(s)
+	return like.uploaded(it, m), nil
+}
+
+// sessionFile answers a request to a session that is complete.
+func (c *call) sessionFile(s *session) (any, error) {
+	q, err := url.ParseQuery(s.Query)
+	if err != nil {
+		return nil, err
+	}
+	like := &call{d: c.d, query: q, header: c.header, tok: c.tok, eff: c.eff}
+	if s.Target != "" {
+		like.args = []string{s.Target}
+	}
+	m, err := like.mask(fileDefault, fileSchema)
+	if err != nil {
+		return nil, err
+	}
+	c.d.mu.Lock()
+	defer c.d.mu.Unlock()
+	it, err := like.find(s.Done)
+	if err != nil {
+		return nil, err
+	}
+	return like.uploaded(it, m), nil
+}

@@ -1,0 +1,138 @@
+package drivetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+)
+
+// A Server is a Drive on a loopback port.
+type Server struct {
+	*Drive
+	URL string // http://127.0.0.1:PORT, without a slash at the end
+
+	http   *http.Server
+	served chan struct{}
+	client *http.Client
+}
+
+// Start makes a Drive and serves it on a loopback port, for tests. It panics
+// when it cannot.
+func Start(o ...Options) *Server {
+	var opt Options
+	if len(o) > 0 {
+		opt = o[0]
+	}
+	d, err := New(opt)
+	if err != nil {
+		panic(err)
+	}
+	s, err := Listen(d)
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
+// Listen serves a Drive on a free loopback port. Closing the Server closes the Drive too.
+func Listen(d *Drive) (*Server, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("serve look-alike: %w", err)
+	}
+	s := &Server{Drive: d, URL: "http://" + l.Addr().String(), http: d.server(), served: make(chan struct{})}
+	go func() {
+		defer close(s.served)
+		s.http.Serve(l) // ends by Close, with ErrServerClosed
+	}()
+	return s, nil
+}
+
+// server gives an http.Server whose connections are counted. It keeps quiet:
+// cut connections are its trade.
+func (d *Drive) server() *http.Server {
+	return &http.Server{
+		Handler: d,
+		ConnState: func(_ net.Conn, st http.ConnState) {
+			if st == http.StateNew {
+				d.rec.mu.Lock()
+				d.rec.stats.Conns++
+				d.rec.mu.Unlock()
+			}
+		},
+		ReadHeaderTimeout: time.Minute,
+	}
+}
+
+// Serve answers on l until ctx ends, then lets requests in flight finish for
+// at most a second, and closes l. It does not close the Drive.
+func (d *Drive) Serve(ctx context.Context, l net.Listener) error {
+	srv := d.server()
+	stopped := make(chan error, 1)
+	stop := context.AfterFunc(ctx, func() {
+		quick, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		err := srv.Shutdown(quick)
+		if err != nil {
+			err = srv.Close()
+		}
+		stopped <- err
+	})
+	err := srv.Serve(l)
+	if !stop() && errors.Is(err, http.ErrServerClosed) {
+		return <-stopped
+	}
+	return fmt.Errorf("serve look-alike on %s: %w", l.Addr(), err)
+}
+
+// Client gives an HTTP client that sends a bearer token of scope drive.file
+// with each request to this server, and keeps its connections to itself.
+func (s *Server) Client() *http.Client {
+	s.mu.Lock()
+	c := s.client
+	s.mu.Unlock()
+	if c == nil {
+		c = s.ClientFor(Ask{})
+		s.mu.Lock()
+		s.client = c
+		s.mu.Unlock()
+	}
+	return c
+}
+
+// ClientFor is Client for another account, client or scope.
+func (s *Server) ClientFor(a Ask) *http.Client {
+	return &http.Client{Transport: &bearer{token: s.Token(a).AccessToken, base: &http.Transport{MaxIdleConnsPerHost: 16}}}
+}
+
+// Close ends server and Drive; requests in flight are cut.
+func (s *Server) Close() error {
+	err := s.http.Close()
+	<-s.served
+	s.mu.Lock()
+	c := s.client
+	s.mu.Unlock()
+	if c != nil {
+		c.CloseIdleConnections()
+	}
+	return errors.Join(err, s.Drive.Close())
+}
+
+// bearer adds a token to requests that have none.
+type bearer struct {
+	token string
+	base  *http.Transport
+}
+
+func (b *bearer) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Header.Get("Authorization") == "" {
+		r = r.Clone(r.Context())
+		r.Header.Set("Authorization", "Bearer "+b.token)
+	}
+	return b.base.RoundTrip(r)
+}
+
+func (b *bearer) CloseIdleConnections() { b.base.CloseIdleConnections() }
