@@ -200,10 +200,16 @@ func packedLen[N int | uint64](n N) uint64 { return (uint64(n)*6 + 7) / 8 }
 
 func packable(id string) bool {
 	for i := range len(id) {
-		c := id[i]
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_') {
+		if !inBase64URL[id[i]] {
 			return false
 		}
 	}
 	return id != ""
 }
+
+var inBase64URL = func() (in [256]bool) {
+	for _, c := range "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_" {
+		in[c] = true
+	}
+	return in
+}()

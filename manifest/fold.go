@@ -374,12 +374,16 @@ func sameVersion(a, b *Entry) bool {
 }
 
 func (f *fold) writeDisplaced() error {
+	before, err := f.c.number("SELECT count(*) FROM displaced")
+	if err != nil {
+		return err
+	}
 	for id, ft := range f.fate {
-		err := error(nil)
 		if ft.displaced {
 			rec := sealed(int64(ft.folder), appendPlaced(make([]byte, recordHead), ft.folder, &ft.entry))
 			err = f.c.exec("REPLACE INTO displaced VALUES (?, ?, ?)", string(id), int64(ft.folder), rec)
-		} else {
+		} else if before > 0 { // mostly there are none
+
 			err = f.c.exec("DELETE FROM displaced WHERE file_id = ?", string(id))
 		}
 		if err != nil {
