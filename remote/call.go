@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/api/drive/v3"
 
+	"github.com/autocloudbackup/acb/internal/plan"
 	"github.com/autocloudbackup/acb/manifest"
 )
 
@@ -17,7 +18,8 @@ type call struct {
 	method string
 	path   string // below the endpoint, as drive/v3/files/ID
 	query  url.Values
-	body   *meta // nil for a get
+	body   *meta    // nil for a get
+	op     *plan.Op // what it is for; nil for house-keeping
 
 	// before, when set, is run right before each request that carries the
 	// call; an error keeps the call from leaving.

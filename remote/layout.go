@@ -185,7 +185,7 @@ func (d *Drive) makeLayout(ctx context.Context, lay Layout, begin func(Layout) e
 func (d *Drive) makeFolder(ctx context.Context, id manifest.FileID, name string, parent manifest.FileID, kind string) *Error {
 	m := &meta{
 		ID: string(id), Name: EncodeName(name, manifest.Dir), MimeType: folderType,
-		AppProperties: map[string]string{propKind: kind, propInstall: d.opt.Installation},
+		AppProperties: props{propKind: kind, propInstall: d.opt.Installation},
 	}
 	if parent != "" {
 		m.Parents = []string{string(parent)}

@@ -38,14 +38,17 @@ func kindValue(k manifest.Kind) string {
 // meta is the body of a metadata write: what is empty is not sent. The
 // generated type sends the same, at ten times the cost.
 type meta struct {
-	ID            string            `json:"id,omitempty"`
-	Name          string            `json:"name,omitempty"`
-	MimeType      string            `json:"mimeType,omitempty"`
-	Parents       []string          `json:"parents,omitempty"`
-	ModifiedTime  string            `json:"modifiedTime,omitempty"`
-	Trashed       *bool             `json:"trashed,omitempty"`
-	AppProperties map[string]string `json:"appProperties,omitempty"`
+	ID            string   `json:"id,omitempty"`
+	Name          string   `json:"name,omitempty"`
+	MimeType      string   `json:"mimeType,omitempty"`
+	Parents       []string `json:"parents,omitempty"`
+	ModifiedTime  string   `json:"modifiedTime,omitempty"`
+	Trashed       *bool    `json:"trashed,omitempty"`
+	AppProperties props    `json:"appProperties,omitempty"`
 }
+
+// props are appProperties to set; a nil value removes one.
+type props map[string]any
 
 // json returns the body. Names are valid UTF-8 and marshalling cannot fail.
 func (m *meta) json() []byte {
@@ -60,7 +63,7 @@ func (m *meta) json() []byte {
 func (m *meta) stamp(st manifest.Stat, clamp bool, now time.Time) {
 	m.ModifiedTime = driveTime(st.ModTime, clamp, now)
 	if m.AppProperties == nil {
-		m.AppProperties = map[string]string{}
+		m.AppProperties = props{}
 	}
 	m.AppProperties[propTime] = strconv.FormatInt(st.ModTime, 10)
 	m.AppProperties[propMode] = strconv.FormatUint(uint64(st.Mode), 8)
@@ -91,7 +94,7 @@ func oddTime(ns int64, now time.Time) bool {
 func (d *Drive) newItem(id manifest.FileID, name string, st manifest.Stat, parent manifest.FileID, clamp bool) *meta {
 	m := &meta{
 		ID: string(id), Name: EncodeName(name, st.Kind), MimeType: typeOf(name, st.Kind),
-		AppProperties: map[string]string{propKind: kindValue(st.Kind), propInstall: d.opt.Installation},
+		AppProperties: props{propKind: kindValue(st.Kind), propInstall: d.opt.Installation},
 	}
 	if st.Kind == manifest.Dir {
 		m.MimeType = folderType

@@ -1,0 +1,224 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/autocloudbackup/acb/internal/plan"
+	"github.com/autocloudbackup/acb/manifest"
+)
+
+// Env is what Apply needs of its caller. Folder, Open and Still are called
+// from several goroutines at once.
+type Env struct {
+	// Folder returns the FileID of a folder that the manifest knows, of
+	// manifest.Root the host folder's. It need not know the folders that this
+	// Apply creates.
+	Folder func(manifest.FolderID) (manifest.FileID, error)
+	// Open opens what is to be sent for an operation.
+	Open func(*plan.Op) (Content, error)
+	// Still looks at the disk right before a trash leaves: nil means that
+	// what is trashed is still absent, anything else holds the trash back.
+	Still func(*plan.Op) error
+	// Journal is told what begins and what is done.
+	Journal Journal
+	// Gen guards against a cloned or rolled-back manifest.
+	Gen Gen
+	// Sent, when set, is told of content bytes as they leave, in small
+	// numbers and from several goroutines.
+	Sent func(bytes int)
+}
+
+// Gen is the generation of a manifest: a number that the host folder holds
+// too, and that every changing run raises. If Drive holds neither Now nor
+// Next, somebody else has run with a copy of this manifest.
+//
+// Next is durable before Apply begins, for its request may succeed without an
+// answer. It should be a number that no copy would choose as well.
+type Gen struct {
+	Now, Next int64
+}
+
+// A Content is one file opened for reading. Of a symlink, it is the target.
+type Content interface {
+	io.ReaderAt
+	// Stat returns what the open file is now; it tells whether the file
+	// changed while it was read.
+	Stat() (manifest.Stat, error)
+	Close() error
+}
+
+// A Journal keeps what must survive a crash. Its methods are called from one
+// goroutine at a time.
+type Journal interface {
+	// Begin is told of operations before any of their requests leaves; those
+	// that create have their FileID set. What it is told is durable when it
+	// returns. It may be told of one operation twice: under another FileID,
+	// when Drive refused the first; and of a move or patch, when the content
+	// on Drive turns out to be another and is sent again.
+	Begin(ops []*plan.Op) error
+	// Done is told once of each operation that Drive has confirmed. An error
+	// ends the run.
+	Done(Ack) error
+	// Failed is told once of each operation that was tried and not confirmed,
+	// or could not be tried.
+	Failed(op *plan.Op, err error)
+}
+
+// An Ack is one operation as Drive confirmed it.
+type Ack struct {
+	Op      *plan.Op
+	Content manifest.Content // what Drive now holds; of folders and trashes only the FileID
+	Stat    manifest.Stat    // of a content, as it was read; else the operation's own
+	Bytes   int64            // content bytes sent, repeats included
+	Took    time.Duration
+}
+
+// A Result says how an Apply went. What is in none of its counts was not
+// tried, because the run ended early.
+type Result struct {
+	Done, Failed int
+	// Held are the trashes that were not carried out, each with the reason.
+	Held []Held
+	// Lost are items that Drive does not have any more.
+	Lost []manifest.FileID
+	// Stopped is why contents were no longer sent: the class is StorageFull
+	// or DailyCap. Nil means that nothing stopped them.
+	Stopped *Error
+	// GenRaised: the host folder now holds Gen.Next.
+	GenRaised bool
+}
+
+// Held is a trash that was not carried out.
+type Held struct {
+	Op     *plan.Op
+	Reason string
+}
+
+// A LostError says that an item that acb made is not on Drive any more: it was
+// deleted for good, or this sign-in does not see it.
+type LostError struct {
+	FileID manifest.FileID
+}
+
+// Error says so.
+func (e *LostError) Error() string {
+	return fmt.Sprintf("Drive no longer has item %s", e.FileID)
+}
+
+// A GenError says that Drive was last changed by another copy of this
+// manifest, or by a later state of it.
+type GenError struct {
+	Drive    int64 // what the host folder holds
+	Manifest int64 // what the manifest holds
+}
+
+// Error names the way out.
+func (e *GenError) Error() string {
+	return fmt.Sprintf("check generation: the host folder is at %d, this state folder at %d: "+
+		"it was copied to another machine or brought back from an older copy; nothing was changed. "+
+		"Run acb on one of the two only, or: acb manifest rebuild", e.Drive, e.Manifest)
+}
+
+// Apply carries out stages of operations, one stage after the other. The
+// operations of a stage do not depend on each other: contents are sent
+// Options.Transfers at a time, then metadata calls up to 100 in a request.
+//
+// A failed operation does not stop the others. In a source in which an
+// operation failed or was not done, trashes are held back. The error is why
+// the run had to end early: the context's, a *GenError, a *LostError of the
+// host folder, an *Error of class Auth or of a Drive that cannot be reached,
+// or the journal's. What was acknowledged before is in the journal.
+func (d *Drive) Apply(ctx context.Context, stages [][]*plan.Op, env Env) (Result, error) {
+	outer := ctx
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	r := newRun(d, env, stages, stop)
+	defer func() { d.fresh = false }()
+	if err := r.checkGen(ctx, stages); err != nil {
+		return r.result, err
+	}
+	last := tailStage(stages)
+	for i, ops := range stages {
+		r.stage(ctx, ops, i == last)
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	if ctx.Err() == nil {
+		r.flush(ctx, r.takeTail(false))
+	}
+	r.sum()
+	if cause := context.Cause(ctx); ctx.Err() != nil && outer.Err() == nil {
+		return r.result, cause
+	}
+	return r.result, outer.Err()
+}
+
+// tailStage returns the stage whose batches carry the house-keeping calls of
+// the run: the last one with metadata, unless contents follow; -1 for none.
+func tailStage(stages [][]*plan.Op) int {
+	for i := len(stages) - 1; i >= 0; i-- {
+		content := false
+		for _, op := range stages[i] {
+			if !op.Kind.Sends() {
+				return i
+			}
+			content = true
+		}
+		if content {
+			return -1
+		}
+	}
+	return -1
+}
+
+// checkGen compares the host folder's generation with the manifest's, before
+// a run that does more than create. A host folder that was made a moment ago
+// needs no look.
+func (r *run) checkGen(ctx context.Context, stages [][]*plan.Op) error {
+	if r.d.fresh || !changesItems(stages) {
+		return nil
+	}
+	host, err := r.env.Folder(manifest.Root)
+	if err != nil {
+		return fmt.Errorf("check generation: %w", err)
+	}
+	f, e := r.d.get(ctx, host, "id,appProperties")
+	if e != nil && e.Class == NotFound {
+		r.lose(host)
+		r.sum()
+		return fmt.Errorf("check generation: host folder: %w", &LostError{host})
+	}
+	if e != nil {
+		return e.about("check generation", "", host)
+	}
+	if g := genOf(f); g != r.env.Gen.Now && g != r.env.Gen.Next {
+		return &GenError{Drive: g, Manifest: r.env.Gen.Now}
+	}
+	return nil
+}
+
+func changesItems(stages [][]*plan.Op) bool {
+	for _, ops := range stages {
+		for _, op := range ops {
+			if !op.Kind.Creates() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// IsLost reports whether err is because an item is not on Drive any more, and
+// which.
+func IsLost(err error) (manifest.FileID, bool) {
+	var l *LostError
+	if errors.As(err, &l) {
+		return l.FileID, true
+	}
+	return "", false
+}

@@ -1,0 +1,306 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/autocloudbackup/acb/internal/plan"
+	"github.com/autocloudbackup/acb/manifest"
+)
+
+// run is one Apply.
+type run struct {
+	d    *Drive
+	env  Env
+	stop context.CancelCauseFunc // ends the run; what is in flight finishes
+
+	ahead   int  // creates to come that have no id yet; of the dispatching goroutine
+	renewed bool // the id pool was dropped once; under journal
+
+	journal sync.Mutex // held while the journal is told something
+	mending sync.Mutex // held while somebody's trash is undone
+
+	mu      sync.Mutex // guards what follows
+	made    map[manifest.FolderID]manifest.FileID
+	missing map[manifest.FolderID]error // folders that were not created, or are gone
+	bad     map[int]bool                // sources in which something was not done
+	lost    map[manifest.FileID]bool
+	tail    []*call // hashes of large files, to ride in the last batch
+	raise   *call   // the generation
+	dry     int     // operations in a row that ended without Drive doing anything
+	result  Result
+}
+
+func newRun(d *Drive, env Env, stages [][]*plan.Op, stop context.CancelCauseFunc) *run {
+	r := &run{
+		d: d, env: env, stop: stop,
+		made: map[manifest.FolderID]manifest.FileID{}, missing: map[manifest.FolderID]error{},
+		bad: map[int]bool{}, lost: map[manifest.FileID]bool{},
+	}
+	for _, ops := range stages {
+		for _, op := range ops {
+			if op.Kind.Creates() && op.FileID == "" {
+				r.ahead++
+			}
+		}
+	}
+	return r
+}
+
+// stage carries out one stage: contents, then metadata, so that the hashes of
+// large files can ride with the metadata.
+func (r *run) stage(ctx context.Context, ops []*plan.Op, last bool) {
+	var contents, metadata []*plan.Op
+	for _, op := range ops {
+		if op.Kind.Sends() {
+			contents = append(contents, op)
+		} else {
+			metadata = append(metadata, op)
+		}
+	}
+	r.contents(ctx, contents)
+	r.metadata(ctx, metadata, last)
+}
+
+// begin reserves ids for those of ops that create, and tells the journal of
+// all that create or send. ops are at most maxIDs.
+func (r *run) begin(ctx context.Context, ops []*plan.Op) error {
+	var begun, creates []*plan.Op
+	for _, op := range ops {
+		if op.Kind.Creates() || op.Kind.Sends() {
+			begun = append(begun, op)
+		}
+		if op.Kind.Creates() && op.FileID == "" {
+			creates = append(creates, op)
+		}
+	}
+	if len(creates) > 0 {
+		ids, e := r.d.reserve(ctx, len(creates), r.ahead)
+		if e != nil {
+			return e
+		}
+		r.ahead -= len(creates)
+		for i, op := range creates {
+			op.FileID = ids[i]
+		}
+	}
+	return r.record(begun)
+}
+
+// record tells the journal what begins; its error ends the run.
+func (r *run) record(ops []*plan.Op) error {
+	if len(ops) == 0 {
+		return nil
+	}
+	r.journal.Lock()
+	defer r.journal.Unlock()
+	if err := r.env.Journal.Begin(ops); err != nil {
+		err = fmt.Errorf("write journal: %w", err)
+		r.stop(err)
+		return err
+	}
+	return nil
+}
+
+// renew gives a create another id after Drive refused the one it had. The
+// rest of the pool is as old and is dropped, once a run.
+func (r *run) renew(ctx context.Context, op *plan.Op) error {
+	r.journal.Lock()
+	if !r.renewed {
+		r.renewed = true
+		r.d.ids.drop()
+	}
+	r.journal.Unlock()
+	ids, e := r.d.reserve(ctx, 1, maxIDs)
+	if e != nil {
+		return e
+	}
+	r.d.opt.Log.Warn("reserved id refused, took another", "path", op.Path, "id", op.FileID, "new", ids[0])
+	op.FileID = ids[0]
+	return r.record([]*plan.Op{op})
+}
+
+// parent returns the FileID of the folder that holds op's item.
+func (r *run) parent(id manifest.FolderID) (manifest.FileID, error) {
+	r.mu.Lock()
+	made, err := r.made[id], r.missing[id]
+	r.mu.Unlock()
+	if err != nil {
+		return "", fmt.Errorf("its folder is not there: %w", err)
+	}
+	if made != "" {
+		return made, nil
+	}
+	return r.env.Folder(id)
+}
+
+// ack tells the journal that Drive has confirmed op.
+func (r *run) ack(a Ack, began time.Time) {
+	op := a.Op
+	a.Took = r.d.opt.Now().Sub(began)
+	r.mu.Lock()
+	r.result.Done++
+	r.dry = 0
+	if op.Kind == plan.CreateFolder {
+		r.made[op.Folder] = a.Content.FileID
+	}
+	r.mu.Unlock()
+	r.d.opt.Log.Info(op.Kind.String(), "path", op.Path, "id", a.Content.FileID, "bytes", a.Bytes, "seconds", a.Took.Seconds())
+	r.journal.Lock()
+	defer r.journal.Unlock()
+	if err := r.env.Journal.Done(a); err != nil {
+		r.stop(fmt.Errorf("write journal: %w", err))
+	}
+}
+
+// dryLimit is how many operations in a row may end unreachable before the run
+// is given up: each has been tried for about a minute.
+const dryLimit = 3
+
+// fail takes op off the run. An operation that was only interrupted is not
+// failed, but its source is not complete either.
+func (r *run) fail(op *plan.Op, err error) {
+	e := (*Error)(nil)
+	errors.As(err, &e)
+	r.mu.Lock()
+	if !op.Kind.Trashes() {
+		for _, s := range op.Sources {
+			r.bad[s] = true
+		}
+	}
+	if op.Kind == plan.CreateFolder {
+		r.missing[op.Folder] = err
+	}
+	interrupted := e != nil && e.Class == Canceled
+	if !interrupted {
+		r.result.Failed++
+	}
+	if e != nil {
+		e.about(op.Kind.String(), op.Path, op.FileID)
+		switch e.Class {
+		case Auth:
+			r.stop(e)
+		case StorageFull, DailyCap:
+			if r.result.Stopped == nil {
+				r.result.Stopped = e
+			}
+		case Transient, RateLimit:
+			if r.dry++; r.dry >= dryLimit {
+				r.stop(fmt.Errorf("Drive cannot be reached: %w", e))
+			}
+		}
+	}
+	if id, ok := IsLost(err); ok {
+		r.lost[id] = true
+	}
+	r.mu.Unlock()
+	if interrupted {
+		return
+	}
+	r.d.opt.Log.Error(op.Kind.String()+" failed", "path", op.Path, "id", op.FileID, "err", err.Error())
+	r.journal.Lock()
+	defer r.journal.Unlock()
+	r.env.Journal.Failed(op, err)
+}
+
+// hold keeps a trash from being carried out.
+func (r *run) hold(op *plan.Op, reason string) {
+	r.mu.Lock()
+	r.result.Held = append(r.result.Held, Held{op, reason})
+	r.mu.Unlock()
+	r.d.opt.Log.Warn(op.Kind.String()+" held back", "path", op.Path, "id", op.FileID, "reason", reason)
+}
+
+// incomplete returns why a trash must wait, "" when it need not.
+func (r *run) incomplete(op *plan.Op) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range op.Sources {
+		if r.bad[s] {
+			return "another operation in the same source was not done"
+		}
+	}
+	return ""
+}
+
+// lose notes that Drive no longer has an item.
+func (r *run) lose(id manifest.FileID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lost[id] = true
+}
+
+// gone notes that a folder is no longer on Drive, so that what goes below it
+// is not tried.
+func (r *run) gone(folder manifest.FolderID, id manifest.FileID) error {
+	err := &LostError{id}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lost[id] = true
+	r.missing[folder] = err
+	return err
+}
+
+// stopped returns why contents are not sent any more.
+func (r *run) stopped() *Error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.result.Stopped
+}
+
+// takeTail returns the house-keeping calls that are due: the hashes of large
+// files and, when the run has changed something or is about to, the
+// generation.
+func (r *run) takeTail(changing bool) []*call {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	calls := r.tail
+	r.tail = nil
+	if r.raise != nil || r.d.fresh || !changing && r.result.Done == 0 || r.env.Gen.Next == r.env.Gen.Now {
+		return calls
+	}
+	host, err := r.env.Folder(manifest.Root)
+	if err != nil {
+		return calls
+	}
+	r.raise = r.d.patchCall(host, &meta{AppProperties: props{propGen: strconv.FormatInt(r.env.Gen.Next, 10)}}, "id")
+	return append(calls, r.raise)
+}
+
+// flush sends house-keeping calls on their own.
+func (r *run) flush(ctx context.Context, calls []*call) {
+	if err := r.d.send(ctx, calls, r.kept); err != nil {
+		r.d.opt.Log.Warn("last calls not sent", "err", err.Error())
+	}
+}
+
+// kept takes in how a house-keeping call ended. A hash that is not on Drive
+// is in the manifest all the same; a generation that was not raised is raised
+// by the next run.
+func (r *run) kept(c *call) {
+	if c.err != nil {
+		r.d.opt.Log.Warn("patch failed", "call", c.path, "err", c.err.Error())
+		if c.err.Class == Auth {
+			r.stop(c.err)
+		}
+		return
+	}
+	if c == r.raise {
+		r.mu.Lock()
+		r.result.GenRaised = true
+		r.mu.Unlock()
+	}
+}
+
+// sum completes the result.
+func (r *run) sum() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.result.Lost = slices.Sorted(maps.Keys(r.lost))
+}
