@@ -1,0 +1,249 @@
+package manifest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestOpenErrors: each way in which a manifest cannot be used says so, and
+// what to do.
+func TestOpenErrors(t *testing.T) {
+	edit := func(f func(path string) error) func(*testing.T, string) {
+		return func(t *testing.T, path string) {
+			s := newStore(t)
+			for i := range FolderID(300) {
+				if err := s.Ack([]Step{putFolder(i+2, Root, fmt.Sprint(i))}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			do(t, s)
+			s.Close()
+			if err := errors.Join(os.Rename(s.Path(), path), f(path)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	sql := func(statements string) func(path string) error {
+		return func(path string) error {
+			c, err := connect(path, "mode=rwc", 100)
+			if err != nil {
+				return err
+			}
+			return errors.Join(c.script(statements), c.close())
+		}
+	}
+	for name, tt := range map[string]struct {
+		spoil func(t *testing.T, path string)
+		want  string
+	}{
+		"not a database": {func(t *testing.T, path string) {
+			if err := os.WriteFile(path, []byte(strings.Repeat("this is a letter\n", 1000)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}, "this file is not a manifest"},
+		"another program's": {func(t *testing.T, path string) {
+			if err := sql("CREATE TABLE t (a)")(path); err != nil {
+				t.Fatal(err)
+			}
+		}, "another program's database"},
+		"newer":     {edit(sql("PRAGMA user_version = 99")), "use the newer acb"},
+		"cut short": {edit(func(path string) error { return os.Truncate(path, 20_000) }), "damaged or cut short"},
+		"a folder": {func(t *testing.T, path string) {
+			if err := os.Mkdir(path, 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}, "open manifest"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "manifest.db")
+			tt.spoil(t, path)
+			before, _ := os.ReadFile(path)
+			s, err := Open(path)
+			if err == nil {
+				defer s.Close()
+				r := newReader(t, s)
+				err = r.Check()
+			}
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want something with %q", err, tt.want)
+			}
+			if after, _ := os.ReadFile(path); string(before) != string(after) {
+				t.Error("the file was changed")
+			}
+		})
+	}
+}
+
+func TestReadOnlyFolder(t *testing.T) {
+	s := newStore(t)
+	s.Close()
+	dir := filepath.Dir(s.Path())
+	if err := errors.Join(os.Chmod(s.Path(), 0o400), os.Chmod(dir, 0o500)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.Chmod(dir, 0o700) })
+	if f, err := os.OpenFile(s.Path(), os.O_RDWR, 0); err == nil {
+		f.Close()
+		t.Skip("this user may write to what is read-only")
+	}
+	if _, err := Open(s.Path()); err == nil || !strings.Contains(err.Error(), "writable for this user") {
+		t.Errorf("Open = %v", err)
+	}
+}
+
+// TestDiskFull lets the database reach a size that it may not exceed: the
+// error says so, and what was acknowledged before stays.
+func TestDiskFull(t *testing.T) {
+	s := newStore(t)
+	do(t, s, put(Root, "kept", "1"))
+	if err := s.c.exec("PRAGMA max_page_count = 60"); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	acked := 0
+	for ; err == nil && acked < 10_000; acked++ {
+		err = s.Ack([]Step{put(Root, strings.Repeat("x", 5000), FileID(fmt.Sprint(acked)))})
+	}
+	if err == nil || !strings.Contains(err.Error(), "the disk is full") {
+		t.Fatalf("Ack = %v", err)
+	}
+	s.Close()
+	s = openTest(t, s.Path())
+	if got := tree(t, s); !strings.HasPrefix(got, "kept=1 ") || !strings.Contains(got, fmt.Sprint("x=", acked-2)) {
+		t.Errorf("of %d steps, this is left: %.100s", acked-1, got)
+	}
+}
+
+// TestMigrate goes to a made-up version 2 and not back.
+func TestMigrate(t *testing.T) {
+	s := newStore(t)
+	do(t, s, put(Root, "a", "1"))
+	s.Close()
+	path := s.Path()
+	next := append(migrations[:len(migrations):len(migrations)], "ALTER TABLE run ADD COLUMN weather TEXT; CREATE TABLE more (a)")
+	s, err := open(path, next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := s.c.number("SELECT count(weather) + count(*) FROM run"); n != 1 || err != nil {
+		t.Errorf("run has %d rows, %v", n, err)
+	}
+	s.Close()
+	if _, err := Open(path); err == nil || !strings.Contains(err.Error(), "newer acb") {
+		t.Errorf("the older acb: Open = %v", err)
+	}
+	if _, err := OpenReader(path); err == nil || !strings.Contains(err.Error(), "newer acb") {
+		t.Errorf("the older acb: OpenReader = %v", err)
+	}
+	old := path + fmt.Sprint(".v", len(migrations))
+	if st, err := os.Stat(old); err != nil || st.Mode().Perm()&0o077 != 0 && os.PathSeparator == '/' {
+		t.Errorf("the copy: %v, %v", st, err)
+	}
+	if got := tree(t, openTest(t, old)); got != "a=1" {
+		t.Errorf("the copy holds %q", got)
+	}
+	// A migration that fails leaves what was.
+	if _, err := open(old, append(migrations[:len(migrations):len(migrations)], "CREATE TABLE half (a); nonsense")); err == nil {
+		t.Error("a migration that fails did not")
+	}
+	if got := tree(t, openTest(t, old)); got != "a=1" {
+		t.Errorf("after a migration that failed: %q", got)
+	}
+}
+
+// TestDamagedRows spoils single rows: their folder is unknown, and everything
+// else is as it was.
+func TestDamagedRows(t *testing.T) {
+	for name, tt := range map[string]struct {
+		spoil    string
+		unknown  FolderID // the folder the error names
+		children bool     // the damage shows in Children
+		want     string   // what a walk still finds
+	}{
+		"files":    {"UPDATE folder SET files = CAST(replace(CAST(files AS TEXT), 'f2', 'f3') AS BLOB) WHERE id = 2", 2, false, "1 3"},
+		"no files": {"UPDATE folder SET files = x'' WHERE id = 2", 2, false, "1 3"},
+		"contents": {"UPDATE content SET record = zeroblob(length(record)) WHERE id = 2", 2, false, "1 3"},
+		"none":     {"DELETE FROM content WHERE id = 2", 2, false, "1 3"},
+		"swapped":  {"UPDATE content SET record = (SELECT record FROM content WHERE id = 3) WHERE id = 2", 2, false, "1 3"},
+		"name":     {"UPDATE folder SET name = 'e' WHERE id = 2", Root, true, "1"},
+		"flags":    {"UPDATE folder SET flags = 2 WHERE id = 2", Root, true, "1"},
+		"row":      {"DELETE FROM folder WHERE id = 2", Root, false, "1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStore(t)
+			do(t, s, putFolder(2, Root, "d"), putFolder(3, Root, "e2"), put(2, "f2", "2"), put(3, "f3", "3"), put(Root, "f1", "1"))
+			if err := s.c.exec(tt.spoil); err != nil {
+				t.Fatal(err)
+			}
+			r := newReader(t, s)
+			_, err := r.Children(Root)
+			var damaged *DamagedError
+			if errors.As(err, &damaged) != tt.children {
+				t.Errorf("Children = %v", err)
+			}
+			var seen []string
+			err = r.Walk(Root, func(_ Path, _ Row, files []Entry) error {
+				for _, e := range files {
+					seen = append(seen, string(e.FileID))
+				}
+				return nil
+			})
+			if !errors.As(err, &damaged) || damaged.Folder != tt.unknown {
+				t.Errorf("Walk = %v, want folder %d damaged", err, tt.unknown)
+			}
+			if got := strings.Join(seen, " "); got != tt.want {
+				t.Errorf("the walk found %q, want %q", got, tt.want)
+			}
+			if err := r.Check(); !errors.As(err, &damaged) {
+				t.Errorf("Check = %v", err)
+			}
+		})
+	}
+}
+
+// TestFoldIntoDamaged: what comes into a damaged folder is kept, and what was
+// there stays for a repair.
+func TestFoldIntoDamaged(t *testing.T) {
+	s := newStore(t)
+	do(t, s, putFolder(2, Root, "d"), put(2, "a", "1"))
+	if err := s.c.exec("UPDATE content SET record = zeroblob(length(record)) WHERE id = 2"); err != nil {
+		t.Fatal(err)
+	}
+	do(t, s, put(2, "b", "2"), drop(2, "a", "1"), putFolder(3, 2, "e"))
+	r := newReader(t, s)
+	gone, err := r.Displaced()
+	if err != nil || len(gone) != 1 || gone[0].Folder != 2 || gone[0].FileID != "2" {
+		t.Errorf("Displaced = %+v, %v", gone, err)
+	}
+	row, _, err := r.Row(2)
+	if err != nil || row.Files.Len() != 1 || row.Subfolders != 1 {
+		t.Errorf("row: %+v, %v", row, err)
+	}
+}
+
+// TestDamagedJournal: a step that cannot be read is never passed over.
+func TestDamagedJournal(t *testing.T) {
+	s := newStore(t)
+	if err := s.Begin([]Intent{{Kind: CreateFile, Folder: Root, Name: "a", Stat: Stat{Kind: File}}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.c.exec("UPDATE intent SET record = zeroblob(length(record))"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Unsettled(); err == nil || !strings.Contains(err.Error(), "damaged") {
+		t.Errorf("Unsettled = %v", err)
+	}
+	if err := s.Ack([]Step{put(Root, "a", "1")}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.c.exec("UPDATE step SET record = substr(record, 1, 9)"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Fold(); err == nil || !strings.Contains(err.Error(), "damaged") {
+		t.Errorf("Fold = %v", err)
+	}
+}
