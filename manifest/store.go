@@ -159,6 +159,13 @@ func (s *Store) FS(identity string) (FS, error) {
 	return FS(id), nil
 }
 
+// Meta returns the value kept under a key, or "".
+func (s *Store) Meta(key string) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return reading(s.c).Meta(key)
+}
+
 // SetMeta keeps values under their keys; an empty value removes its key.
 // The keys of the store's own are refused.
 func (s *Store) SetMeta(values map[string]string) error {
