@@ -1,0 +1,6 @@
+package auth
+
+import "os/exec"
+
+// browser uses the system's opener.
+func browser(link string) (*exec.Cmd, error) { return exec.Command("open", link), nil }
