@@ -1,0 +1,93 @@
+package scan
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/autocloudbackup/acb/manifest"
+)
+
+// commit writes what a scan saw into the manifest, as a backup does when Drive
+// has acknowledged everything.
+func commit(t testing.TB, s *manifest.Store, res *Result) manifest.Changes {
+	t.Helper()
+	changes := manifest.Diff(res.Observation)
+	s.BeginRun("scan", time.Unix(0, 0))
+	var steps []manifest.Step
+	for _, c := range changes.Folders {
+		switch c.Kind {
+		case manifest.Deleted, manifest.Keep:
+		default:
+			steps = append(steps, manifest.Step{Kind: manifest.PutFolder, Dir: c.New.Folder})
+		}
+	}
+	for _, c := range changes.Files {
+		switch c.Kind {
+		case manifest.Keep:
+		case manifest.Deleted:
+			steps = append(steps, manifest.Step{Kind: manifest.Drop, Folder: c.Old.In.ID, Entry: c.Old.Entry, Reason: manifest.EndDeleted})
+		case manifest.Moved:
+			steps = append(steps, manifest.Step{Kind: manifest.Move, Folder: c.New.In.ID, Entry: c.New.Entry,
+				OldFolder: c.Old.In.ID, OldName: c.Old.Name, Reason: manifest.EndMoved})
+		default:
+			e := c.New.Entry
+			if c.Kind == manifest.Created {
+				e.FileID = manifest.FileID("id" + string(c.New.Path()))
+			}
+			if e.Hash.IsZero() && !e.Flags.Has(manifest.Retired) {
+				e.Hash = hashOf(t, c.New.Path(), e.Kind) // what an upload would have read
+			}
+			steps = append(steps, manifest.Step{Kind: manifest.Put, Folder: c.New.In.ID, Entry: e, Reason: manifest.EndModified})
+		}
+	}
+	for _, c := range changes.Folders {
+		if c.Kind == manifest.Deleted {
+			steps = append(steps, manifest.Step{Kind: manifest.DropFolder, Dir: manifest.Folder{ID: c.Old.ID}, Reason: manifest.EndDeleted})
+		}
+	}
+	if err := s.Ack(steps); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Fold(); err != nil {
+		t.Fatal(err)
+	}
+	return changes
+}
+
+func openStore(t testing.TB) *manifest.Store {
+	t.Helper()
+	s, err := manifest.Open(filepath.Join(t.TempDir(), "manifest.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func source(t testing.TB, root string) Source {
+	t.Helper()
+	p, err := PathOf(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Source{Path: p, Root: root}
+}
+
+// later is a clock that stands an hour ahead, so that no stamp is too young.
+func later() time.Time { return time.Now().Add(time.Hour) }
+
+func mustTree(t testing.TB, s *manifest.Store, sources []Source, opts Options) *Result {
+	t.Helper()
+	if opts.Now == nil {
+		opts.Now = later
+	}
+	res, err := Tree(t.Context(), s, sources, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res
+}
+
+var _ = os.Getenv

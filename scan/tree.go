@@ -1,0 +1,204 @@
+package scan
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/autocloudbackup/acb/manifest"
+)
+
+// Tree compares the sources with what the manifest knows of them. sources are
+// all that the configuration names: what the manifest has outside of them is
+// retired. Nothing is changed but numbers that the store hands out.
+//
+// An error means that there is no result: the manifest could not be read, or
+// ctx has ended. What is wrong with a source or in it is in the Result.
+func Tree(ctx context.Context, store *manifest.Store, sources []Source, opts Options) (*Result, error) {
+	w := newWalk(ctx, store, opts)
+	r, err := store.Reader()
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	k := &worker{w: w, r: r}
+	if err := k.prepare(sources); err != nil {
+		return nil, err
+	}
+	var h *holding
+	for again := true; again; {
+		if err := w.run(); err != nil {
+			return nil, err
+		}
+		if h, again, err = w.settle(r); err != nil {
+			return nil, err
+		}
+	}
+	w.closeAll()
+	if err := (&absences{worker: k, h: h}).list(); err != nil {
+		return nil, err
+	}
+	return w.result(ctx, sources)
+}
+
+func newWalk(ctx context.Context, store *manifest.Store, opts Options) *walk {
+	w := &walk{ctx: ctx, opts: opts.withDefaults(), store: store, devices: map[uint64]*device{},
+		claims: map[manifest.FolderID]*branch{}, refuted: map[manifest.FolderID]bool{}}
+	w.wake.L = &w.mu
+	w.today = int32(w.opts.Now().Unix() / (24 * 60 * 60))
+	w.own = ownFilesOf(w.opts.system, w.opts.Own)
+	return w
+}
+
+// racy returns the flag for a content whose time stamp is too young to tell
+// whether it changes again.
+func (w *walk) racy(st *manifest.Stat) manifest.Flags {
+	at := st.CTime
+	if at == 0 {
+		at = st.ModTime
+	}
+	if at > w.opts.Now().Add(-w.opts.Settle).UnixNano() {
+		return manifest.Racy
+	}
+	return 0
+}
+
+// due reports whether a known content has not been read for so long that it
+// is read again. The day lies between half of Options.Rehash and all of it
+// after the last, by inode or name, so that what one run has read does not
+// come back all at once.
+func (w *walk) due(c *manifest.Cursor) bool {
+	if w.opts.Rehash < 0 {
+		return false
+	}
+	all := int32(w.opts.Rehash / (24 * time.Hour))
+	age := w.today - c.Day
+	half := all / 2
+	if age < half {
+		return false
+	}
+	h := c.Stat.Inode
+	if h == 0 {
+		for _, b := range c.Name {
+			h = h*31 + uint64(b)
+		}
+	}
+	h *= 0x9e3779b97f4a7c15 // neighbouring inodes are spread (Knuth's multiplier)
+	return age >= half+int32((h>>32)%uint64(all-half+1))
+}
+
+// result reads the contents that have to be read and puts together what all
+// branches have to say.
+func (w *walk) result(ctx context.Context, sources []Source) (*Result, error) {
+	var all findings
+	for _, t := range w.everywhere() {
+		var f findings
+		t.branch.gather(&f)
+		t.res.Counts = f.counts
+		all.add(&f)
+	}
+	res := &Result{}
+	read, err := w.readContents(ctx, sources, all.files)
+	if err != nil {
+		return nil, err
+	}
+	res.BytesRead = read
+	res.Folders = all.folders
+	res.Unknown = all.unknown
+	res.Skips = all.skips
+	for i := range all.files {
+		s := &all.files[i]
+		if s.failed == nil {
+			res.Files = append(res.Files, s.FileDiff)
+			continue
+		}
+		c := &s.top.res.Counts
+		class := classOf(s.failed)
+		if errors.Is(s.failed, errChanging) {
+			class = Changing
+		}
+		if s.Old != nil {
+			res.Unknown = append(res.Unknown, s.Old.Path())
+			c.Unknown++
+		} else if class == Vanished {
+			continue
+		} else {
+			c.Skipped++
+		}
+		res.Skips = append(res.Skips, Skip{Path: s.New.Path(), Source: s.top.index, Class: class, Reason: s.failed.Error()})
+	}
+	res.Outside = w.outside.res.Counts
+	for _, t := range w.tops {
+		res.Sources = append(res.Sources, t.res)
+	}
+	slices.SortFunc(res.Skips, func(a, b Skip) int {
+		return cmp.Or(strings.Compare(string(a.Path), string(b.Path)), cmp.Compare(a.Class, b.Class))
+	})
+	slices.Sort(res.Unknown)
+	return res, nil
+}
+
+// everywhere returns the sources and what is outside of them.
+func (w *walk) everywhere() []*top { return append([]*top{w.outside}, w.tops...) }
+
+// gather puts the findings of a branch and of all in it into f.
+func (b *branch) gather(f *findings) {
+	f.add(&b.out)
+	for _, s := range b.subs {
+		s.gather(f)
+	}
+}
+
+// readContents reads every content that has to be read: first what differs in
+// all but its size, then what is as large as a content that is gone.
+func (w *walk) readContents(ctx context.Context, sources []Source, files []fileSeen) (int64, error) {
+	p := &hashPool{files: NewFiles(sources), opts: &w.opts, racy: w.racy}
+	p.files.system = w.opts.system
+	pass := func(which func(*fileSeen) bool) error {
+		var list []*fileSeen
+		for i := range files {
+			if which(&files[i]) {
+				list = append(list, &files[i])
+			}
+		}
+		for i, err := range p.hash(ctx, list) {
+			list[i].failed = err
+		}
+		return ctx.Err()
+	}
+	if err := pass(func(s *fileSeen) bool { return s.read }); err != nil {
+		return 0, err
+	}
+	type content struct {
+		kind manifest.Kind
+		size int64
+	}
+	left := map[content]bool{}
+	for i := range files {
+		if s := &files[i]; s.left() {
+			left[content{s.Old.Kind, s.Old.Size}] = true
+		}
+	}
+	err := pass(func(s *fileSeen) bool {
+		return s.New != nil && s.New.Hash.IsZero() && !s.New.Flags.Has(manifest.Retired) && s.failed == nil &&
+			left[content{s.New.Kind, s.New.Size}]
+	})
+	return p.read.Load(), err
+}
+
+// left reports whether the old content is no longer at its path, so that it
+// may have gone to another one.
+func (s *fileSeen) left() bool {
+	switch {
+	case s.Old == nil || s.failed != nil:
+		return false
+	case s.New == nil:
+		return s.Old.Flags&(manifest.Retired|manifest.Pinned|manifest.Lost) == 0
+	case s.New.Flags.Has(manifest.Retired):
+		return false
+	}
+	return s.Old.Kind != s.New.Kind || s.Old.Size != s.New.Size || (s.read && s.Old.Hash != s.New.Hash)
+}
