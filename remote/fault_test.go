@@ -1,0 +1,237 @@
+package remote_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/autocloudbackup/acb/internal/plan"
+	"github.com/autocloudbackup/acb/manifest"
+	"github.com/autocloudbackup/acb/remote"
+	"github.com/autocloudbackup/acb/remote/drivetest"
+)
+
+// large is a content that goes up in a resumable session of several chunks.
+var large = strings.Repeat("0123456789abcdef", 6<<16)
+
+// scenario is two runs with an operation of every kind.
+type scenario struct {
+	*house
+	second [][]*plan.Op
+}
+
+// first returns the operations of the first run.
+func (s *scenario) first() [][]*plan.Op {
+	s.write("d/a.txt", "a")
+	s.write("d/b.txt", "b")
+	s.write("d/sub/c.txt", "c")
+	s.write("big.bin", large)
+	return [][]*plan.Op{
+		{mkdir(2, manifest.Root, "d")}, {mkdir(3, 2, "d/sub")},
+		{s.upload(2, "d/a.txt"), s.upload(2, "d/b.txt"), s.upload(3, "d/sub/c.txt"), s.upload(manifest.Root, "big.bin")},
+	}
+}
+
+// edit changes the disk and returns the operations of the second run.
+func (s *scenario) edit() [][]*plan.Op {
+	for _, path := range []manifest.Path{"d/a.txt", "d/b.txt", "d/sub/c.txt"} {
+		f := s.disk[path]
+		delete(s.disk, path)
+		s.disk[manifest.Path("e"+strings.TrimPrefix(string(path), "d"))] = f
+	}
+	dir := again(plan.MoveFolder, s.ack("d"))
+	dir.Name, dir.Path = "e", "e"
+	move := again(plan.MoveFile, s.ack("d/sub/c.txt"))
+	move.Name, move.Path, move.Parent = "c2.txt", "e/c2.txt", 2
+	s.disk["e/c2.txt"] = s.disk["e/sub/c.txt"]
+	delete(s.disk, "e/sub/c.txt")
+	patch := again(plan.Patch, s.ack("d/a.txt"))
+	patch.Path = "e/a.txt"
+	patch.Stat.ModTime += 1e9
+	s.disk["e/a.txt"].stat = patch.Stat
+	s.write("big.bin", large[:len(large)-1]+"!")
+	update := again(plan.Update, s.ack("big.bin"))
+	update.Stat = s.disk["big.bin"].stat
+	s.write("e/new.txt", "new")
+	fresh := s.upload(2, "e/new.txt")
+	trash := again(plan.TrashFile, s.ack("d/b.txt"))
+	delete(s.disk, "e/b.txt")
+	trash2 := again(plan.TrashFolder, s.ack("d/sub"))
+	return [][]*plan.Op{{dir}, {move}, {fresh, update}, {patch}, {trash}, {trash2}}
+}
+
+// rest returns what of stages is not acknowledged yet. An id that the journal
+// has not heard of is forgotten, as after a crash.
+func (h *house) rest(stages [][]*plan.Op) [][]*plan.Op {
+	done := map[*plan.Op]bool{}
+	for _, a := range h.acks {
+		done[a.Op] = true
+	}
+	var out [][]*plan.Op
+	for _, ops := range stages {
+		var left []*plan.Op
+		for _, op := range ops {
+			if op.Kind.Creates() && h.begun[op.FileID] == nil {
+				op.FileID = ""
+			}
+			if !done[op] {
+				left = append(left, op)
+			}
+		}
+		out = append(out, left)
+	}
+	return out
+}
+
+// finish checks that Drive is what the disk is, and holds nothing else.
+func (s *scenario) finish() {
+	s.t.Helper()
+	s.check()
+	if len(s.failed) > 0 {
+		s.t.Errorf("failed: %v", s.failed)
+	}
+	if tops := s.srv.Tree("root"); len(tops) != 2+len(s.tree()) {
+		s.t.Errorf("besides: %v", tops)
+	}
+	for path, n := range s.tree() {
+		if n.Kind == "file" && n.AppProps["acb.h"] == "" && !s.t.Failed() {
+			s.t.Logf("%s has no hash on Drive", path)
+		}
+	}
+}
+
+// Whatever happens to one request, the run ends right by itself, and every
+// operation is acknowledged once.
+func TestFaultAtEveryRequest(t *testing.T) {
+	effects := []drivetest.Effect{
+		drivetest.Lost, drivetest.Cut, drivetest.Torn, drivetest.LostAs(500), drivetest.Unavailable,
+		drivetest.RateLimited, drivetest.TooMany(7 * time.Second), drivetest.Unauthorized, drivetest.Refuse(404, "notFound"),
+		drivetest.Corrupt, drivetest.CutBody(600 << 10), drivetest.NoRange, drivetest.PartialChunk(300 << 10), drivetest.SessionLost(404),
+		drivetest.SessionLost(410), drivetest.DropPart, drivetest.Fresh404(1),
+	}
+	for _, u := range []drivetest.Unsettled{{}, {
+		ConflictAtEnd: true, DeletedIDUnusable: true, BareContentID: true, BatchForward: true,
+		StrictRemoveParents: true, Created201: true, UnusableReason: true, EditTouchesModified: true,
+	}} {
+		for _, eff := range effects {
+			for _, inner := range []bool{false, true} {
+				for n := 0; ; n++ {
+					s := &scenario{house: newHouse(t, drivetest.Options{Unsettled: u, Seed: 1})}
+					fault := drivetest.At(n, eff)
+					if inner {
+						fault = drivetest.InBatch(fault)
+					}
+					s.srv.Inject(fault)
+					s.settle()
+					first := s.first()
+					s.apply(first...)
+					second := s.edit()
+					s.apply(second...)
+					struck, last := s.srv.Hits() > 0, s.srv.Calls() <= n
+					if inner {
+						last = s.srv.Parts() <= n
+					}
+					s.srv.Inject(nil)
+					s.finish()
+					if got := len(s.acks); got != 6+7 {
+						t.Errorf("%d acknowledgements", got)
+					}
+					if t.Failed() {
+						t.Fatalf("%s, struck %v; unsettled %+v", fault, struck, u)
+					}
+					s.srv.Close()
+					if last {
+						break
+					}
+				}
+			}
+		}
+	}
+}
+
+// death is a transport in which the process dies at request n: nothing comes
+// back, and nothing leaves any more.
+type death struct {
+	next http.RoundTripper
+	n    atomic.Int64
+	does bool // the fatal request reaches Drive
+	die  context.CancelFunc
+}
+
+var errDead = errors.New("dead")
+
+func (d *death) RoundTrip(r *http.Request) (*http.Response, error) {
+	left := d.n.Add(-1)
+	if left >= 0 {
+		return d.next.RoundTrip(r)
+	}
+	if left == -1 && d.does {
+		if resp, err := d.next.RoundTrip(r); err == nil {
+			resp.Body.Close()
+		}
+	}
+	d.die()
+	return nil, errDead
+}
+
+// A process that dies at any request leaves nothing that the next one does
+// not finish: no duplicate, no orphan.
+func TestDeathAtEveryRequest(t *testing.T) {
+	for _, does := range []bool{false, true} {
+		for n := 0; ; n++ {
+			s := &scenario{house: newHouse(t, drivetest.Options{Seed: 1, ListLag: time.Hour})}
+			ctx, cancel := context.WithCancel(t.Context())
+			d := &death{next: s.opt.Client.Transport, does: does, die: cancel}
+			d.n.Store(int64(n))
+			live := s.opt.Client
+			s.opt.Client = &http.Client{Transport: d}
+			s.restart()
+			var first, second [][]*plan.Op
+			story := func(ctx context.Context) error {
+				if err := s.trySettle(); err != nil {
+					return err
+				}
+				if first == nil {
+					first = s.first()
+				}
+				r, err := s.d.Apply(ctx, s.rest(first), s.env())
+				if err != nil {
+					return err
+				}
+				if r.GenRaised {
+					s.gen = remote.Gen{Now: s.gen.Next, Next: s.gen.Next + 1}
+				}
+				if second == nil {
+					second = s.edit()
+				}
+				_, err = s.d.Apply(ctx, s.rest(second), s.env())
+				return err
+			}
+			err := story(ctx)
+			cancel()
+			died := d.n.Load() < 0
+			if died {
+				s.opt.Client = live
+				s.restart()
+				clear(s.failed)
+				if err := story(t.Context()); err != nil {
+					t.Fatalf("after death at %d (%v): %v", n, does, err)
+				}
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			s.finish()
+			if t.Failed() {
+				t.Fatalf("death at request %d, which reached Drive: %v", n, does)
+			}
+			s.srv.Close()
+			if !died {
+				break
+			}
+		}
+	}
+}
