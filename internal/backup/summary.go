@@ -69,13 +69,13 @@ type Failure struct {
 // A Summary is what a run did and what it left undone.
 type Summary struct {
 	Run        int64 // its number in the manifest; 0 for a dry run
-	LogFile    string
 	Counts     Counts
 	Took       time.Duration
 	Conditions []Condition // gravest first, each once
 	Failures   []Failure
 	Unsaved    []Failure // not failed and yet not protected: unlistable folders, mount points, ...
 	Held       []plan.Held
+	Quota      string // why contents were no longer sent; "" if they were
 	Sources    []SourceSummary
 }
 
@@ -83,8 +83,7 @@ type Summary struct {
 type SourceSummary struct {
 	Path  string // as configured
 	State string // "ok", or what is wrong with it as a whole
-	Files int64  // files and symlinks in it that are known or seen
-	Bytes int64
+	OK    bool
 }
 
 // add notes a condition, keeping the order.
@@ -102,6 +101,12 @@ func (s *Summary) add(c Condition) {
 		})
 	}
 	slices.SortFunc(s.Conditions, func(a, b Condition) int { return rank(a) - rank(b) })
+}
+
+// complete reports whether all that should be saved is: what a guard holds
+// back is a trash or waits for the user's word, and was looked at.
+func (s *Summary) complete() bool {
+	return len(s.Conditions) == 0
 }
 
 // ExitCode returns the code of the gravest condition, or 0.

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/autocloudbackup/acb/internal/config"
+	"github.com/autocloudbackup/acb/internal/lock"
+	"github.com/spf13/cobra"
+)
+
+// The exit codes that need no run; the others are a Summary's. Source: design §6.
+const (
+	exitFatal       = 1
+	exitUsage       = 2
+	exitSignIn      = 5
+	exitLocked      = 11
+	exitInterrupted = 130
+)
+
+const exitCodesHelp = `Exit codes:
+  0    done, also when nothing had changed
+  1    fatal error
+  2    wrong usage or configuration
+  3    done, but some files could not be saved
+  4    a guard held something back
+  5    sign-in needed: run "acb auth"
+  6    storage or quota of the account reached
+  11   another run is using the state folder
+  130  interrupted; what was done is kept
+Where several hold, the first of 130, 1, 5, 6, 4, 3 is returned, and the
+summary names them all.
+`
+
+// acb runs the command line and returns the exit code.
+func acb(ctx context.Context, a *app) int {
+	root := a.root()
+	root.SetArgs(a.args)
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	err := root.ExecuteContext(ctx)
+	var code *exitError
+	if errors.As(err, &code) {
+		if code.err != nil {
+			fmt.Fprintf(a.err, "acb: %v\n", code.err)
+		}
+		return code.code
+	}
+	if err != nil {
+		fmt.Fprintf(a.err, "acb: %v\nRun \"acb --help\" for what there is.\n", err)
+		return exitUsage // what cobra itself refuses is usage
+	}
+	return 0
+}
+
+// An exitError ends the program with a code; err, if any, is shown.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string { return fmt.Sprintf("exit %d: %v", e.code, e.err) }
+func (e *exitError) Unwrap() error { return e.err }
+
+// exit gives err the code that its kind calls for.
+func exit(err error) error {
+	var problems config.Problems
+	var held *lock.HeldError
+	var code *exitError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &code):
+		return err
+	case errors.As(err, &problems):
+		return &exitError{exitUsage, err}
+	case errors.As(err, &held):
+		return &exitError{exitLocked, err}
+	case errors.Is(err, context.Canceled):
+		return &exitError{exitInterrupted, errors.New("interrupted")}
+	}
+	return &exitError{exitFatal, err}
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "acb",
+		Short: "Back folders up to Google Drive, as plain files, sending only what changed",
+		Long: `acb backs folders up to Google Drive: by hand, from cron or Task Scheduler, or
+staying and running on its own schedule. What lies on Drive is plain files in
+plain folders. Files in a source are only ever read.
+
+` + exitCodesHelp,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	flags := root.PersistentFlags()
+	flags.StringVar(&a.configFile, "config", "", "the configuration `file` (default $ACB_CONFIG, else acb/acb.toml where the system keeps configurations)")
+	flags.CountVarP(&a.verbose, "verbose", "v", "say more: -v every operation, -vv also why")
+	flags.BoolVarP(&a.quiet, "quiet", "q", false, "say nothing unless something is wrong")
+	root.MarkFlagsMutuallyExclusive("verbose", "quiet")
+	root.AddCommand(a.scanCommand(), a.runCommand(), a.authCommand(), a.statusCommand(), a.demoCommand(), a.versionCommand(), a.drivetestCommand())
+	for _, c := range root.Commands() {
+		inner := c.RunE
+		c.RunE = func(cmd *cobra.Command, args []string) error { return exit(inner(cmd, args)) }
+	}
+	return root
+}
+
+func (a *app) versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print acb's version",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			fmt.Fprintln(a.out, "acb", version)
+			return nil
+		},
+	}
+}
+
+// isTerminal reports whether f is a terminal, for progress, colour and the
+// prompt of "acb run".
+func isTerminal(f any) bool {
+	file, ok := f.(*os.File)
+	return ok && terminal(int(file.Fd()))
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/autocloudbackup/acb/internal/backup"
+	"github.com/dustin/go-humanize"
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+	"golang.org/x/term"
+)
+
+const (
+	drawEvery = 150 * time.Millisecond // on a terminal
+	lineEvery = 30 * time.Second       // elsewhere, one plain line
+)
+
+func terminal(fd int) bool { return term.IsTerminal(fd) }
+
+// A display shows how a run goes on: a line that is redrawn on a terminal,
+// a plain line now and then elsewhere, nothing when quiet.
+type display struct {
+	quit chan struct{}
+	done sync.WaitGroup
+}
+
+func (a *app) newDisplay(b *backup.Backup, asJSON bool) *display {
+	d := &display{quit: make(chan struct{})}
+	if a.quiet || asJSON {
+		return d
+	}
+	d.done.Add(1)
+	if isTerminal(a.err) {
+		go d.draw(a.err, b, a.now)
+	} else {
+		go d.lines(a.err, b, a.now)
+	}
+	return d
+}
+
+// stop takes the display away before the report is written.
+func (d *display) stop() {
+	close(d.quit)
+	d.done.Wait()
+}
+
+// draw redraws one line on a terminal.
+func (d *display) draw(w io.Writer, b *backup.Backup, now func() time.Time) {
+	defer d.done.Done()
+	p := mpb.New(mpb.WithOutput(w), mpb.WithAutoRefresh(), mpb.WithRefreshRate(drawEvery))
+	bar := p.AddBar(0, mpb.BarRemoveOnComplete(), mpb.BarFillerClearOnComplete(),
+		mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return progressLine(b.Progress(), now()) })),
+		mpb.BarFillerTrim(), mpb.BarWidth(1), mpb.BarFillerMiddleware(func(mpb.BarFiller) mpb.BarFiller {
+			return mpb.BarFillerFunc(func(io.Writer, decor.Statistics) error { return nil })
+		}))
+	<-d.quit
+	bar.Abort(true)
+	p.Wait()
+}
+
+// lines writes a plain line now and then.
+func (d *display) lines(w io.Writer, b *backup.Backup, now func() time.Time) {
+	defer d.done.Done()
+	t := time.NewTicker(lineEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-t.C:
+			fmt.Fprintln(w, "acb: "+progressLine(b.Progress(), now()))
+		case <-d.quit:
+			return
+		}
+	}
+}
+
+// progressLine says what is being done, how far it is, and how long it will
+// take: by the scarcer of bytes and operations.
+func progressLine(p backup.Progress, now time.Time) string {
+	if p.Applying.IsZero() {
+		line := fmt.Sprintf("%s: %s files in %s folders", p.Phase, humanize.Comma(int64(p.Scan.Files)), humanize.Comma(int64(p.Scan.Folders)))
+		if p.Scan.ToHash > 0 {
+			line += fmt.Sprintf(", read %s of %s", humanize.IBytes(uint64(p.Scan.Hashed)), humanize.IBytes(uint64(p.Scan.ToHash)))
+		}
+		return line
+	}
+	spent := now.Sub(p.Applying)
+	line := fmt.Sprintf("%s: %s of %s operations, %s of %s, %s requests", p.Phase,
+		humanize.Comma(p.OpsDone), humanize.Comma(p.Ops),
+		humanize.IBytes(uint64(p.BytesSent)), humanize.IBytes(uint64(p.Bytes)), humanize.Comma(p.Requests))
+	if s := spent.Seconds(); s >= 1 {
+		line += fmt.Sprintf(", %s/s", humanize.IBytes(uint64(float64(p.BytesSent)/s)))
+	}
+	if left, ok := remaining(p, spent); ok {
+		line += ", " + left.Round(time.Second).String() + " left"
+	}
+	return line
+}
+
+// remaining extrapolates what is left from what is done, once something is.
+func remaining(p backup.Progress, spent time.Duration) (time.Duration, bool) {
+	if p.OpsDone == 0 || spent < 2*time.Second {
+		return 0, false
+	}
+	by := func(done, all int64) time.Duration {
+		if done == 0 || done >= all {
+			return 0
+		}
+		return time.Duration(float64(spent) * float64(all-done) / float64(done))
+	}
+	return max(by(p.OpsDone, p.Ops), by(p.BytesSent, p.Bytes)), true
+}
+
+// colour reports whether w should be given colour: a terminal whose user did
+// not ask for none. Source: no-color.org
+func colour(w io.Writer) bool {
+	return isTerminal(w) && os.Getenv("NO_COLOR") == ""
+}

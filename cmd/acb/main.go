@@ -1,0 +1,60 @@
+// Command acb backs folders up to Google Drive: on a cron schedule or by
+// hand, as plain files in plain folders, sending only what changed.
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"time"
+)
+
+// version is set by the Makefile.
+var version = "unknown"
+
+func main() { os.Exit(Main()) }
+
+// Main is main as a function that returns the exit code, for the script tests.
+func Main() int {
+	ctx, stop := interruptible(context.Background(), func() { os.Exit(exitInterrupted) })
+	defer stop()
+	return acb(ctx, &app{
+		args: os.Args[1:], in: os.Stdin, out: os.Stdout, err: os.Stderr, now: time.Now,
+	})
+}
+
+// An app is what one invocation has to do with the world.
+type app struct {
+	args     []string
+	in       io.Reader
+	out, err io.Writer
+	now      func() time.Time
+
+	configFile string
+	verbose    int
+	quiet      bool
+}
+
+// interruptible returns a context that the first SIGINT, SIGTERM or closing
+// of the console ends, so that what is in flight is finished and committed;
+// a second one calls now.
+func interruptible(parent context.Context, now func()) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(parent)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, stopSignals...)
+	go func() {
+		select {
+		case <-signals:
+		case <-ctx.Done():
+			return
+		}
+		cancel()
+		<-signals
+		now()
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		cancel()
+	}
+}

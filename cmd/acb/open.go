@@ -1,0 +1,213 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"time"
+
+	"github.com/autocloudbackup/acb/internal/backup"
+	"github.com/autocloudbackup/acb/internal/config"
+	"github.com/autocloudbackup/acb/internal/ignore"
+	"github.com/autocloudbackup/acb/internal/lock"
+	"github.com/autocloudbackup/acb/internal/plan"
+	"github.com/autocloudbackup/acb/internal/runlog"
+	"github.com/autocloudbackup/acb/manifest"
+	"github.com/autocloudbackup/acb/remote"
+	"github.com/autocloudbackup/acb/remote/drivetest"
+	"github.com/autocloudbackup/acb/scan"
+)
+
+// A session is an acb that is ready to run: configuration, lock, manifest,
+// log and Drive. No request has left.
+type session struct {
+	*backup.Backup
+	config  *config.Config
+	log     *runlog.Log
+	closers []io.Closer // in the order of opening
+}
+
+// Close closes what open opened, the lock last.
+func (s *session) Close() error {
+	var errs []error
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		errs = append(errs, s.closers[i].Close())
+	}
+	return errors.Join(errs...)
+}
+
+type closer func() error
+
+func (c closer) Close() error { return c() }
+
+// loadConfig reads and checks the configuration. A source that is missing is
+// refused only if no manifest says that it was ever there.
+func (a *app) loadConfig() (*config.Config, error) {
+	env := config.System()
+	cfg, err := config.Load(config.Find(a.configFile, env), env)
+	missing, only := config.MissingOnly(err)
+	if err == nil {
+		return cfg, nil
+	}
+	if !only {
+		return nil, &exitError{exitUsage, err}
+	}
+	known, knownErr := knownSources(manifestFile(cfg))
+	if knownErr != nil {
+		return nil, knownErr
+	}
+	for _, m := range missing {
+		p, pathErr := scan.PathOf(m.Path)
+		if pathErr != nil || !known[p] {
+			return nil, &exitError{exitUsage, err}
+		}
+	}
+	return cfg, nil
+}
+
+func manifestFile(cfg *config.Config) string { return filepath.Join(cfg.State, "manifest.db") }
+
+// knownSources returns the sources that a run has completed.
+func knownSources(file string) (map[manifest.Path]bool, error) {
+	known := make(map[manifest.Path]bool)
+	r, err := readManifest(file)
+	if r == nil {
+		return known, err
+	}
+	defer r.Close()
+	sources, err := r.Sources()
+	for _, s := range sources {
+		known[s.Path] = true
+	}
+	return known, err
+}
+
+// open makes a session for command, as in "acb scan".
+func (a *app) open(command string, dryRun bool) (s *session, err error) {
+	cfg, err := a.loadConfig()
+	if err != nil {
+		return nil, err
+	}
+	s = &session{config: cfg}
+	defer func() {
+		if err != nil {
+			s.Close()
+		}
+	}()
+	held, err := lock.Acquire(cfg.State, command, a.now())
+	if err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, closer(held.Release))
+
+	id := runlog.NewID(a.now())
+	s.log, err = runlog.Open(cfg.Log.Dir, id, runlog.Options{Level: cfg.Log.Level, OnError: func(err error) { a.warn("%v", err) }})
+	if err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, s.log)
+	if _, err := runlog.Prune(cfg.Log.Dir, runlog.Keep{Age: time.Duration(cfg.Log.KeepDays) * 24 * time.Hour, Count: cfg.Log.KeepRuns}, id, a.now()); err != nil {
+		a.warn("%v", err)
+	}
+
+	store, err := manifest.Open(manifestFile(cfg))
+	if err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, store)
+	drive, tokens, err := a.openDrive(s, store, dryRun)
+	if err != nil {
+		return nil, err
+	}
+	sources, err := sourcesOf(cfg)
+	if err != nil {
+		return nil, err
+	}
+	s.Backup = &backup.Backup{
+		Sources: sources,
+		Scan: scan.Options{
+			Rehash: cfg.Safety.Rehash, CrossDevices: cfg.Safety.CrossDevices,
+			Own: ownFiles(cfg), Now: a.now,
+		},
+		Limits: plan.Options{
+			MaxDelete: cfg.Safety.MaxDelete, MaxModify: cfg.Safety.MaxModify,
+			Keep: cfg.Safety.OnDelete == config.Keep,
+		},
+		Store: store, Drive: drive, Log: s.log.Logger, TokenRequests: tokens,
+	}
+	return s, nil
+}
+
+// openDrive makes the Drive that the configuration names: Google's, another
+// server, or the look-alike in this process.
+func (a *app) openDrive(s *session, store *manifest.Store, dryRun bool) (*remote.Drive, func() int64, error) {
+	cfg := s.config
+	installation, err := backup.Installation(store)
+	if err != nil {
+		return nil, nil, err
+	}
+	opts := remote.Options{
+		Endpoint: cfg.Drive.Endpoint.URL, Folder: cfg.Drive.Folder, Host: cfg.Drive.Host,
+		Installation: installation, SharedDrive: cfg.Drive.SharedDrive,
+		WritesPerSecond: cfg.Limits.WritesPerSecond, Transfers: cfg.Limits.Transfers,
+		UserAgent: "acb/" + version, Now: a.now, Log: s.log.Logger,
+	}
+	var tokens func() int64
+	if dir := cfg.Drive.Endpoint.Embedded; dir != "" {
+		srv, err := serveEmbedded(dir)
+		if err != nil {
+			return nil, nil, err
+		}
+		s.closers = append(s.closers, srv)
+		opts.Endpoint, opts.Client = srv.URL, srv.Client()
+		tokens = func() int64 { return 0 }
+	} else {
+		opts.Client, tokens, err = a.signedIn(cfg, dryRun)
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+	drive, err := remote.New(opts)
+	return drive, tokens, err
+}
+
+// serveEmbedded serves the look-alike with its state in dir.
+func serveEmbedded(dir string) (*drivetest.Server, error) {
+	d, err := drivetest.New(drivetest.Options{Dir: dir})
+	if err != nil {
+		return nil, err
+	}
+	srv, err := drivetest.Listen(d)
+	if err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return srv, nil
+}
+
+// sourcesOf returns the configured sources with their rules.
+func sourcesOf(cfg *config.Config) ([]scan.Source, error) {
+	var list []scan.Source
+	for _, s := range cfg.Sources {
+		p, err := scan.PathOf(s.Path)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, scan.Source{Path: p, Root: s.Path, Rules: ignore.New(s.Path, cfg.File, cfg.Ignore)})
+	}
+	return list, nil
+}
+
+// ownFiles names what is acb's own and never backed up.
+func ownFiles(cfg *config.Config) []string {
+	own := []string{cfg.State, cfg.Log.Dir, cfg.Drive.Token, cfg.Drive.Credentials}
+	if dir := cfg.Drive.Endpoint.Embedded; dir != "" {
+		own = append(own, dir)
+	}
+	return own
+}
+
+// warn says what went wrong without stopping anything.
+func (a *app) warn(format string, args ...any) {
+	fmt.Fprintf(a.err, "acb: "+format+"\n", args...)
+}

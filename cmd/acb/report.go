@@ -1,0 +1,259 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/autocloudbackup/acb/internal/backup"
+	"github.com/autocloudbackup/acb/internal/plan"
+	"github.com/autocloudbackup/acb/internal/runlog"
+	"github.com/autocloudbackup/acb/manifest"
+	"github.com/autocloudbackup/acb/scan"
+	"github.com/dustin/go-humanize"
+)
+
+// shown returns a path as the system writes it, fit for a terminal: bytes
+// that are no text are quoted, control characters do nothing.
+func shown(p manifest.Path) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return '\uFFFD'
+		}
+		return r
+	}, exact(p))
+}
+
+// exact returns a path as the system writes it, as valid UTF-8 and yet
+// unambiguous, for JSON.
+func exact(p manifest.Path) string { return runlog.Quote(scan.OSPath(p)) }
+
+// finish reports a run and returns its exit code as an error.
+func (a *app) finish(sum *backup.Summary, s *session, f scanFlags) error {
+	if f.json {
+		if err := a.reportJSON(sum); err != nil {
+			return err
+		}
+	} else {
+		a.report(sum, s, f.dryRun)
+	}
+	if code := sum.ExitCode(); code != 0 {
+		return &exitError{code: code}
+	}
+	return nil
+}
+
+// most is how many lines of one kind a report shows; the log has them all.
+const most = 10
+
+// report writes the summary for a person: what is wrong to stderr, what was
+// done to stdout.
+func (a *app) report(sum *backup.Summary, s *session, dryRun bool) {
+	limit := most
+	if a.verbose > 0 {
+		limit = int(^uint(0) >> 1)
+	}
+	lines(a.err, limit, "could not be saved", sum.Failures)
+	lines(a.err, limit, "not backed up", sum.Unsaved)
+	for _, src := range sum.Sources {
+		if src.State != scan.OK.String() {
+			fmt.Fprintf(a.err, "acb: source %s is %s; nothing in it is trashed\n", src.Path, src.State)
+		}
+	}
+	for _, h := range sum.Held {
+		a.reportHeld(h, s)
+	}
+	if a.quiet {
+		return
+	}
+	c := &sum.Counts
+	done := "done"
+	switch {
+	case dryRun:
+		done = "dry run"
+	case len(sum.Conditions) > 0:
+		done = strings.ReplaceAll(string(sum.Conditions[0]), "_", " ")
+	}
+	fmt.Fprintf(a.out, "%s in %s: %s\n", done, took(sum.Took), changes(c))
+	if c.Requests == 0 && !dryRun {
+		fmt.Fprintln(a.out, "0 requests to Drive")
+		return
+	}
+	what := "sent"
+	if dryRun {
+		what = "would send"
+	}
+	fmt.Fprintf(a.out, "%s %s in %s\n", what, humanize.IBytes(uint64(c.BytesSent)), count(c.Requests, "request", "requests"))
+}
+
+// changes puts the counts into one line, the zeroes left out.
+func changes(c *backup.Counts) string {
+	var parts []string
+	add := func(n int64, what string) {
+		if n > 0 {
+			parts = append(parts, humanize.Comma(n)+" "+what)
+		}
+	}
+	add(c.Created, "created")
+	add(c.Modified, "modified")
+	add(c.Touched, "touched")
+	add(c.Moved, "moved")
+	add(c.Deleted, "deleted")
+	add(c.MovedFolders, plural(c.MovedFolders, "folder moved", "folders moved"))
+	add(c.CreatedFolders, plural(c.CreatedFolders, "folder created", "folders created"))
+	add(c.DeletedFolders, plural(c.DeletedFolders, "folder deleted", "folders deleted"))
+	add(c.Failed, "failed")
+	add(c.HeldBack, "held back")
+	add(c.Unknown, "unknown")
+	add(c.Retired, "retired")
+	add(c.Skipped, "skipped")
+	if len(parts) == 0 {
+		parts = append(parts, "nothing changed")
+	}
+	add(c.Unchanged, "unchanged")
+	return strings.Join(parts, ", ")
+}
+
+func lines(w io.Writer, limit int, what string, list []backup.Failure) {
+	for i, f := range list {
+		if i == limit {
+			fmt.Fprintf(w, "acb: and %d more, see the log\n", len(list)-i)
+			return
+		}
+		fmt.Fprintf(w, "acb: %s: %s: %s\n", what, shown(f.Path), f.Reason)
+	}
+}
+
+// reportHeld says what a guard holds back, an example, and what to do.
+func (a *app) reportHeld(h plan.Held, s *session) {
+	fmt.Fprintf(a.err, "acb: held back in %s: %s: %s, among them %s\n",
+		s.Sources[h.Source].Root, h.Guard, count(int64(h.Files()), "file", "files"), shown(h.Ops[0].Path))
+	switch {
+	case h.Guard.Lifts():
+		fmt.Fprintf(a.err, "acb: if this is right, let it through once: acb scan --allow-deletes\n")
+	case h.Guard == plan.Elsewhere:
+		fmt.Fprintf(a.err, "acb: if this is right: acb scan --accept-source %s\n", s.Sources[h.Source].Root)
+	}
+}
+
+func count(n int64, one, many string) string {
+	return humanize.Comma(n) + " " + plural(n, one, many)
+}
+
+func plural(n int64, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}
+
+// took rounds a duration to what a person reads.
+func took(d time.Duration) string {
+	if d < time.Minute {
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	}
+	return d.Round(time.Second).String()
+}
+
+// Objects of --json.
+type (
+	jsonItem struct {
+		Type   string `json:"type"` // "failed" or "unsaved"
+		Path   string `json:"path"`
+		Reason string `json:"reason"`
+	}
+	jsonHeld struct {
+		Type   string `json:"type"` // "held_back"
+		Source string `json:"source"`
+		Reason string `json:"reason"`
+		Op     string `json:"op"`
+		Path   string `json:"path"`
+		Files  int    `json:"files"`
+	}
+	jsonOp struct {
+		Type  string `json:"type"` // "plan"
+		Op    string `json:"op"`
+		Path  string `json:"path"`
+		From  string `json:"from,omitempty"`
+		Bytes int64  `json:"bytes,omitempty"`
+		Files int    `json:"files,omitempty"`
+	}
+	jsonSource struct {
+		Path  string `json:"path"`
+		State string `json:"state"`
+	}
+	jsonSummary struct {
+		Type string `json:"type"` // "summary"
+		Run  int64  `json:"run,omitempty"`
+		backup.Counts
+		Seconds    float64            `json:"seconds"`
+		Conditions []backup.Condition `json:"conditions"`
+		Sources    []jsonSource       `json:"sources"`
+	}
+)
+
+func (a *app) reportJSON(sum *backup.Summary) error {
+	enc := json.NewEncoder(a.out)
+	enc.SetEscapeHTML(false)
+	var first error
+	put := func(v any) {
+		if err := enc.Encode(v); err != nil && first == nil {
+			first = fmt.Errorf("write output: %w", err)
+		}
+	}
+	for _, f := range sum.Failures {
+		put(jsonItem{"failed", exact(f.Path), f.Reason})
+	}
+	for _, f := range sum.Unsaved {
+		put(jsonItem{"unsaved", exact(f.Path), f.Reason})
+	}
+	for _, h := range sum.Held {
+		for _, op := range h.Ops {
+			put(jsonHeld{"held_back", sum.Sources[h.Source].Path, h.Guard.String(), op.Kind.String(), exact(op.Path), op.FileCount()})
+		}
+	}
+	out := jsonSummary{
+		Type: "summary", Run: sum.Run, Counts: sum.Counts, Seconds: sum.Took.Seconds(),
+		Conditions: append([]backup.Condition{}, sum.Conditions...), Sources: []jsonSource{},
+	}
+	for _, s := range sum.Sources {
+		out.Sources = append(out.Sources, jsonSource{s.Path, s.State})
+	}
+	put(out)
+	return first
+}
+
+// showPlan writes the operations of a dry run, one a line.
+func (a *app) showPlan(p *plan.Plan, asJSON bool) {
+	enc := json.NewEncoder(a.out)
+	enc.SetEscapeHTML(false)
+	for _, stage := range p.Stages {
+		for _, op := range stage {
+			bytes := int64(0)
+			if op.Kind.Sends() {
+				bytes = op.Stat.Size
+			}
+			if asJSON {
+				o := jsonOp{Type: "plan", Op: op.Kind.String(), Path: exact(op.Path), Bytes: bytes, Files: op.Files}
+				if op.From != "" {
+					o.From = exact(op.From)
+				}
+				enc.Encode(o) // a closed stdout is noticed by the summary
+				continue
+			}
+			line := fmt.Sprintf("%-13s %s", op.Kind, shown(op.Path))
+			if op.From != "" {
+				line = fmt.Sprintf("%-13s %s -> %s", op.Kind, shown(op.From), shown(op.Path))
+			}
+			if op.Kind.Sends() {
+				line += " (" + humanize.IBytes(uint64(bytes)) + ")"
+			}
+			if op.Files > 0 {
+				line += " (" + count(int64(op.Files), "file", "files") + ")"
+			}
+			fmt.Fprintln(a.out, line)
+		}
+	}
+}

@@ -1,0 +1,10 @@
+package main
+
+import (
+	"os"
+	"syscall"
+)
+
+// Go delivers the closing of the console, logging off and shutting down as
+// SIGTERM on Windows.
+var stopSignals = []os.Signal{os.Interrupt, syscall.SIGTERM}

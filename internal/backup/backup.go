@@ -1,0 +1,167 @@
+// Package backup is the story of acb on one page: settle what was left, scan,
+// diff, plan, apply, commit.
+package backup
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/autocloudbackup/acb/internal/plan"
+	"github.com/autocloudbackup/acb/manifest"
+	"github.com/autocloudbackup/acb/remote"
+	"github.com/autocloudbackup/acb/scan"
+)
+
+// A Backup is one installation of acb: its sources, its manifest, its Drive.
+// One Run or Plan at a time.
+type Backup struct {
+	Sources []scan.Source
+	Scan    scan.Options // Now and Own at least
+	Limits  plan.Options
+	Store   *manifest.Store
+	Drive   *remote.Drive
+	Log     *slog.Logger
+	// TokenRequests returns how often a token was asked for so far.
+	TokenRequests func() int64
+
+	progress progress
+}
+
+// A Request says what one run is to look at.
+type Request struct {
+	Targets []scan.Target // --path: only these; none means every source
+}
+
+// maxPasses bounds how often one run plans anew because Drive turned out to
+// have lost something: the folder, then what was in it, and once more for
+// what was lost meanwhile.
+const maxPasses = 3
+
+// Run makes one backup. What Drive acknowledged before an error is kept, so
+// that the next Run goes on from there. The Summary is never nil; the error
+// says why the run ended early, and Summary.Conditions what that means.
+func (b *Backup) Run(ctx context.Context, req Request) (*Summary, error) {
+	r := b.begin(req)
+	err := r.settle(ctx)
+	for again := true; again && err == nil && r.pass < maxPasses; r.pass++ {
+		if err = r.plan(ctx); err == nil {
+			again, err = r.apply(ctx)
+		}
+	}
+	return r.end(ctx, err)
+}
+
+// Plan makes the plan that Run would carry out, and changes nothing.
+func (b *Backup) Plan(ctx context.Context, req Request) (*plan.Plan, *Summary, error) {
+	r := b.begin(req)
+	if err := r.plan(ctx); err != nil {
+		return nil, r.sum, err
+	}
+	r.countPlanned()
+	r.sum.Took = r.Scan.Now().Sub(r.started)
+	return r.planned, r.sum, nil
+}
+
+// A run is one Run or Plan under way.
+type run struct {
+	*Backup
+	req     Request
+	id      manifest.RunID
+	started time.Time
+	before  remote.Stats // what the Drive had cost, if it made a run before
+	tokens  int64        // likewise
+	pass    int
+	sum     *Summary
+	scanned *scan.Result // of the first pass
+	planned *plan.Plan
+	journal *journal
+}
+
+func (b *Backup) begin(req Request) *run {
+	r := &run{Backup: b, req: req, started: b.Scan.Now(), before: b.Drive.Stats(), tokens: b.TokenRequests(), sum: &Summary{}}
+	r.id = b.Store.BeginRun(r.kind(), r.started)
+	r.journal = newJournal(r)
+	b.progress.reset(r.started)
+	return r
+}
+
+// kind names the run in the history.
+func (r *run) kind() string {
+	if len(r.req.Targets) > 0 {
+		return "path"
+	}
+	return "scan"
+}
+
+// plan scans, diffs and plans.
+func (r *run) plan(ctx context.Context) error {
+	r.progress.phase("scanning")
+	seen, err := r.scan(ctx)
+	if err != nil {
+		return err
+	}
+	r.progress.phase("planning")
+	changes := manifest.Diff(seen.Observation)
+	sources, err := r.sources(seen)
+	if err != nil {
+		return err
+	}
+	r.planned = plan.New(changes, seen.Unknown, sources, r.Limits)
+	r.count(seen, changes)
+	return nil
+}
+
+func (r *run) scan(ctx context.Context) (*scan.Result, error) {
+	opts := r.Scan
+	opts.Progress = r.progress.scanned
+	if len(r.req.Targets) > 0 {
+		return scan.Paths(ctx, r.Store, r.Sources, r.req.Targets, opts)
+	}
+	seen, err := scan.Tree(ctx, r.Store, r.Sources, opts)
+	if err != nil {
+		return nil, err
+	}
+	return seen, r.retireOutside(seen)
+}
+
+// apply carries the plan out and commits what Drive acknowledged. Again says
+// that Drive has lost something, and that another pass will make it good.
+// With nothing to do there is no request at all.
+func (r *run) apply(ctx context.Context) (again bool, err error) {
+	if err := r.journal.local(r.planned.Local); err != nil {
+		return false, err
+	}
+	var lost []manifest.FileID
+	if len(r.planned.Stages) > 0 {
+		lost, err = r.send(ctx)
+	}
+	if r.journal.wrote {
+		err = errors.Join(err, r.Store.Fold())
+	}
+	if host, ok := remote.IsLost(err); ok {
+		r.Log.Warn("host folder is no longer on Drive", "id", string(host))
+		return true, r.hostLost(ctx)
+	}
+	if err == nil {
+		err = r.lose(ctx, lost)
+	}
+	return len(lost) > 0, err
+}
+
+// send has remote carry out the stages.
+func (r *run) send(ctx context.Context) (lost []manifest.FileID, err error) {
+	r.progress.applying(r.planned, r.Scan.Now())
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	env, done, err := r.environment(ctx, stop)
+	if err != nil {
+		return nil, err
+	}
+	res, err := r.Drive.Apply(ctx, r.planned.Stages, env)
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		err = cause
+	}
+	return res.Lost, errors.Join(err, done(), r.applied(res))
+}

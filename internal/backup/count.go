@@ -1,0 +1,135 @@
+package backup
+
+import (
+	"github.com/autocloudbackup/acb/internal/plan"
+	"github.com/autocloudbackup/acb/manifest"
+	"github.com/autocloudbackup/acb/remote"
+	"github.com/autocloudbackup/acb/scan"
+)
+
+// acked counts what Drive acknowledged.
+func (j *journal) acked(ack remote.Ack) {
+	j.sum.Counts.add(ack.Op, int64(ack.Op.FileCount()))
+	if j.pass > 0 && ack.Op.File != nil && ack.Op.File.Old != nil {
+		j.sum.Counts.Unchanged-- // as which the first pass saw it
+	}
+}
+
+// add counts n files under what op does, and op's folder where it is one.
+func (c *Counts) add(op *plan.Op, n int64) {
+	switch op.Kind {
+	case plan.CreateFolder:
+		c.CreatedFolders++
+	case plan.MoveFolder:
+		c.MovedFolders++
+	case plan.TrashFolder:
+		c.DeletedFolders++
+		c.Deleted += n
+	case plan.TrashFile:
+		c.Deleted += n
+	case plan.MoveFile:
+		c.Moved += n
+	case plan.Upload:
+		c.Created += n
+	case plan.Update:
+		c.Modified += n
+	case plan.Patch:
+		c.Touched += n
+	}
+}
+
+// countLocal counts a file that changed in the manifest only.
+func (j *journal) countLocal(k manifest.ChangeKind) {
+	if k == manifest.Retire {
+		j.sum.Counts.Retired++
+	} else {
+		j.sum.Counts.Unchanged++
+	}
+}
+
+// fail counts an operation that could not be carried out.
+func (j *journal) fail(op *plan.Op, err error) {
+	j.sum.Counts.Failed += int64(op.FileCount())
+	j.sum.Failures = append(j.sum.Failures, Failure{Path: op.Path, Reason: err.Error()})
+	j.sum.add(Incomplete)
+}
+
+// count counts what the scan and the plan decided by themselves, and says what
+// could not be looked at. A later pass, which Drive made necessary, sees the
+// same files again: of those only what fails now counts.
+func (r *run) count(seen *scan.Result, changes manifest.Changes) {
+	r.sum.Failures, r.sum.Unsaved, r.sum.Held = nil, nil, nil
+	r.sum.Counts.Failed, r.sum.Counts.HeldBack = 0, 0
+	if r.pass == 0 {
+		r.scanned = seen
+		r.countSources(seen)
+		for _, f := range changes.Files {
+			if f.Kind == manifest.Keep {
+				r.sum.Counts.Retired++
+			}
+		}
+	}
+	r.sum.Counts.BytesRead += seen.BytesRead
+	for _, s := range seen.Skips {
+		r.countSkip(s)
+	}
+	r.sum.Held = r.planned.Held
+	for _, h := range r.planned.Held {
+		r.sum.Counts.HeldBack += int64(h.Files())
+		if h.Guard != plan.Unread { // that one is told by what failed
+			r.sum.add(HeldBack)
+		}
+	}
+}
+
+func (r *run) countSources(seen *scan.Result) {
+	c := &r.sum.Counts
+	for i, s := range seen.Sources {
+		c.Unchanged += s.Unchanged
+		c.Retired += s.Retired + s.Pinned
+		c.Unknown += s.Unknown
+		c.Skipped += s.Skipped
+		c.Ignored += s.Ignored
+		c.Own += s.Own
+		state := s.State.String()
+		if s.Reason != "" {
+			state += ": " + s.Reason
+		}
+		r.sum.Sources = append(r.sum.Sources, SourceSummary{Path: r.Backup.Sources[i].Root, State: state, OK: s.State == scan.OK})
+		if s.State != scan.OK {
+			r.sum.add(HeldBack)
+		}
+	}
+}
+
+func (r *run) countSkip(s scan.Skip) {
+	f := Failure{Path: s.Path, Reason: s.Class.String() + ": " + s.Reason}
+	switch s.Class {
+	case scan.Vanished, scan.Special, scan.OwnFile:
+		// Nothing that could or should have been saved.
+	case scan.Mountpoint:
+		r.sum.Unsaved = append(r.sum.Unsaved, f)
+	case scan.NotThere, scan.Changing:
+		r.sum.Counts.Failed++
+		r.sum.Failures = append(r.sum.Failures, f)
+		r.sum.add(Incomplete)
+	default:
+		r.sum.Unsaved = append(r.sum.Unsaved, f)
+		r.sum.add(Incomplete)
+	}
+}
+
+// countPlanned counts the plan as if all of it had been done, for a dry run.
+func (r *run) countPlanned() {
+	for _, stage := range r.planned.Stages {
+		for _, op := range stage {
+			r.sum.Counts.add(op, int64(op.FileCount()))
+			if op.Kind.Sends() {
+				r.sum.Counts.BytesSent += op.Stat.Size
+			}
+		}
+	}
+	for _, f := range r.planned.Local.Files {
+		r.journal.countLocal(f.Kind)
+	}
+}

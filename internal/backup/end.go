@@ -1,0 +1,190 @@
+package backup
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"github.com/autocloudbackup/acb/internal/plan"
+	"github.com/autocloudbackup/acb/manifest"
+	"github.com/autocloudbackup/acb/remote"
+	"github.com/autocloudbackup/acb/scan"
+)
+
+// sources tells the planner what the scan found of each source.
+func (r *run) sources(seen *scan.Result) ([]plan.Source, error) {
+	known, err := r.Store.Reader()
+	if err != nil {
+		return nil, err
+	}
+	defer known.Close()
+	before, err := known.Sources()
+	if err != nil {
+		return nil, err
+	}
+	list := make([]plan.Source, len(r.Backup.Sources))
+	for i, src := range r.Backup.Sources {
+		for _, b := range before {
+			if b.Path == src.Path {
+				list[i].Files = b.Files
+			}
+		}
+		if i >= len(seen.Sources) {
+			continue // a --path run looks at no source as a whole
+		}
+		switch seen.Sources[i].State {
+		case scan.OK:
+		case scan.Empty:
+			list[i].Guard = plan.Empty
+		case scan.OtherFS:
+			list[i].Guard = plan.Elsewhere
+		default:
+			list[i].Guard = plan.Missing
+		}
+	}
+	for _, s := range seen.Skips {
+		if s.Source >= 0 && s.Class == scan.Changing {
+			list[s.Source].Failed = true
+		}
+	}
+	return list, nil
+}
+
+// applied takes over what Apply left undone.
+func (r *run) applied(res remote.Result) error {
+	bySource := make(map[int]*plan.Held)
+	for _, h := range res.Held {
+		src := max(h.Op.Sources[0], 0)
+		held := bySource[src]
+		if held == nil {
+			held = &plan.Held{Source: src, Guard: plan.Unread}
+			bySource[src] = held
+		}
+		held.Ops = append(held.Ops, h.Op)
+		r.sum.Counts.HeldBack += int64(h.Op.FileCount())
+		r.Log.Warn("held back", "path", string(h.Op.Path), "kind", h.Op.Kind.String(), "reason", h.Reason)
+	}
+	for i := range r.Backup.Sources {
+		if h := bySource[i]; h != nil {
+			r.sum.Held = append(r.sum.Held, *h)
+		}
+	}
+	if res.Stopped != nil {
+		r.sum.add(QuotaMet)
+		r.sum.Quota = res.Stopped.Error()
+	}
+	if !res.GenRaised {
+		return nil
+	}
+	next, err := r.Store.Meta(metaNextGen)
+	if err != nil {
+		return err
+	}
+	return r.Store.SetMeta(map[string]string{metaGen: next})
+}
+
+// still makes the last look at the disk before a trash: what the scan saw
+// absent must be absent now, in a source that is there.
+func (r *run) still() func(*plan.Op) error {
+	taken := make(map[manifest.Path]bool) // places that something else has taken since
+	for _, stage := range r.planned.Stages {
+		for _, op := range stage {
+			if !op.Kind.Trashes() {
+				taken[op.Path] = true
+			}
+		}
+	}
+	return func(op *plan.Op) error {
+		if src := op.Sources[0]; src >= 0 {
+			if _, err := os.Lstat(r.Backup.Sources[src].Root); err != nil {
+				return fmt.Errorf("look at the source again: %w", err)
+			}
+		}
+		if taken[op.Path] {
+			return nil
+		}
+		_, err := os.Lstat(scan.OSPath(op.Path))
+		switch {
+		case err == nil:
+			return errors.New("it is there again")
+		case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+			return nil
+		}
+		return fmt.Errorf("look again: %w", err)
+	}
+}
+
+// end writes the run's row and returns its summary. The error is what the
+// run ended early for, if the summary has no word of its own for it.
+func (r *run) end(ctx context.Context, err error) (*Summary, error) {
+	r.progress.phase("finishing")
+	err = r.condition(ctx, err)
+	c := &r.sum.Counts
+	st := r.Drive.Stats()
+	c.Requests, c.Calls, c.Throttled = st.Requests-r.before.Requests, st.Calls-r.before.Calls, st.Throttled-r.before.Throttled
+	c.BytesSent, c.QuotaUnits = st.Sent-r.before.Sent, st.Units-r.before.Units
+	c.TokenRequests = r.TokenRequests() - r.tokens
+	now := r.Scan.Now()
+	r.sum.Took, r.sum.Run = now.Sub(r.started), int64(r.id)
+	counters, jsonErr := json.Marshal(c)
+	if jsonErr != nil {
+		return r.sum, errors.Join(err, jsonErr)
+	}
+	row := manifest.RunSummary{Counters: counters, Complete: r.sum.complete()}
+	for _, cond := range r.sum.Conditions {
+		row.Conditions = append(row.Conditions, string(cond))
+	}
+	if row.Complete && r.scanned != nil {
+		row.Sources = r.completeSources()
+	}
+	r.Log.Info("run ended", "run", int64(r.id), "conditions", row.Conditions, "seconds", r.sum.Took.Seconds(), "counters", c)
+	if endErr := r.Store.EndRun(r.id, now, row); endErr != nil {
+		r.sum.add(Fatal)
+		err = errors.Join(err, fmt.Errorf("write manifest: %w", endErr))
+	}
+	return r.sum, err
+}
+
+// condition puts into the summary what err means for the user.
+func (r *run) condition(ctx context.Context, err error) error {
+	var gen *remote.GenError
+	var answer *remote.Error
+	var account *AccountError
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		r.sum.add(Interrupted)
+		return nil
+	case errors.As(err, &answer) && answer.Class == remote.Auth, errors.As(err, &account):
+		r.sum.add(SignIn)
+	case errors.As(err, &gen):
+		r.sum.add(HeldBack)
+	default:
+		r.sum.add(Fatal)
+	}
+	r.Log.Error("run", "error", err)
+	return err
+}
+
+// completeSources returns what the guards of later runs compare with.
+func (r *run) completeSources() []manifest.Source {
+	changed := make(map[int]int64)
+	for _, d := range r.scanned.Files {
+		if d.New != nil {
+			changed[d.New.In.Source]++
+		}
+	}
+	var list []manifest.Source
+	for i, s := range r.scanned.Sources {
+		list = append(list, manifest.Source{
+			Path: r.Backup.Sources[i].Path, Folder: s.Folder, FS: s.FS, Inode: s.Inode,
+			Files: s.Unchanged + changed[i],
+		})
+	}
+	return list
+}

@@ -1,0 +1,241 @@
+package backup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/autocloudbackup/acb/internal/plan"
+	"github.com/autocloudbackup/acb/manifest"
+	"github.com/autocloudbackup/acb/remote"
+)
+
+const (
+	// commitEvery is how long an acknowledgement may wait to become durable.
+	// Source: design §3.7.
+	commitEvery = time.Second
+	// foldEvery bounds the journal: so many steps are folded into the tree
+	// in one go. Fewer would rewrite the row of a large folder too often.
+	foldEvery = 20_000
+)
+
+// A journal makes durable what remote is about to do and what Drive
+// acknowledged, and counts it. It is a run's remote.Journal.
+type journal struct {
+	*run
+	mu      sync.Mutex // guards the rest: a ticker flushes beside remote
+	intents map[*plan.Op]int64
+	steps   []manifest.Step
+	pending int // steps since the last fold
+	wrote   bool
+	folders map[manifest.FolderID]manifest.FileID // as reserved or acknowledged in this run
+}
+
+func newJournal(r *run) *journal {
+	return &journal{
+		run: r, intents: make(map[*plan.Op]int64),
+		folders: make(map[manifest.FolderID]manifest.FileID),
+	}
+}
+
+// Begin writes down the requests that must not be repeated blindly.
+func (j *journal) Begin(ops []*plan.Op) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	intents := make([]manifest.Intent, len(ops))
+	for i, op := range ops {
+		intents[i] = intentOf(op)
+	}
+	if err := j.Store.Begin(intents); err != nil {
+		return err
+	}
+	j.wrote = true
+	for i, op := range ops {
+		j.intents[op] = intents[i].Seq
+	}
+	return nil
+}
+
+func intentOf(op *plan.Op) manifest.Intent {
+	in := manifest.Intent{Folder: op.Parent, Name: op.Name, FileID: op.FileID, Stat: op.Stat}
+	switch op.Kind {
+	case plan.CreateFolder:
+		in.Kind, in.NewFolder = manifest.CreateFolder, op.Dir.New.Folder
+		in.NewFolder.FileID = op.FileID
+		in.NewFolder.Flags &^= manifest.Lost
+	case plan.Update:
+		in.Kind, in.HeadRevision = manifest.UpdateFile, op.Old.HeadRevision
+	default:
+		in.Kind = manifest.CreateFile
+	}
+	return in
+}
+
+// Done takes an acknowledgement.
+func (j *journal) Done(ack remote.Ack) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	steps := j.stepsOf(ack)
+	steps[len(steps)-1].Intent = j.intents[ack.Op]
+	delete(j.intents, ack.Op)
+	j.steps = append(j.steps, steps...)
+	j.acked(ack)
+	j.progress.done(ack.Op)
+	return nil
+}
+
+// stepsOf says what an acknowledgement changes in the tree.
+func (j *journal) stepsOf(ack remote.Ack) []manifest.Step {
+	op := ack.Op
+	switch op.Kind {
+	case plan.CreateFolder, plan.MoveFolder:
+		dir := op.Dir.New.Folder
+		dir.FileID = ack.Content.FileID
+		dir.Flags &^= manifest.Lost
+		j.folders[dir.ID] = dir.FileID
+		return []manifest.Step{{Kind: manifest.PutFolder, Dir: dir, Reason: manifest.EndMoved}}
+	case plan.TrashFolder:
+		return []manifest.Step{{Kind: manifest.DropFolder, Dir: op.Dir.Old.Folder, Reason: manifest.EndDeleted}}
+	case plan.TrashFile:
+		old := op.File.Old
+		return []manifest.Step{{Kind: manifest.Drop, Folder: old.In.ID, Entry: old.Entry, Reason: manifest.EndDeleted}}
+	}
+	e := j.entryOf(ack)
+	switch old := op.File.Old; op.Kind {
+	case plan.MoveFile:
+		return []manifest.Step{{
+			Kind: manifest.Move, Folder: op.Parent, Entry: e,
+			OldFolder: old.In.ID, OldName: old.Name, Reason: manifest.EndMoved,
+		}}
+	case plan.Patch:
+		return []manifest.Step{{Kind: manifest.Put, Folder: op.Parent, Entry: e, Reason: manifest.EndTouched}}
+	case plan.Upload:
+		put := manifest.Step{Kind: manifest.Put, Folder: op.Parent, Entry: e, Reason: manifest.EndModified}
+		if old == nil {
+			return []manifest.Step{put}
+		}
+		lost := manifest.Step{Kind: manifest.Drop, Folder: old.In.ID, Entry: old.Entry, Reason: manifest.EndLost}
+		return []manifest.Step{lost, put}
+	}
+	return []manifest.Step{{Kind: manifest.Put, Folder: op.Parent, Entry: e, Reason: manifest.EndModified}}
+}
+
+// entryOf returns the entry that Drive now holds.
+func (j *journal) entryOf(ack remote.Ack) manifest.Entry {
+	e := ack.Op.File.New.Entry
+	e.Flags &^= manifest.Lost
+	e.Content = ack.Content
+	if ack.Op.Kind.Sends() {
+		if e.Stat != ack.Stat {
+			// It changed between scan and send. What was sent is what this
+			// stat describes, but nobody knows how young the stamp was.
+			e.Stat = ack.Stat
+			e.Flags |= manifest.Racy
+		}
+		e.Day = day(j.Scan.Now())
+	}
+	return e
+}
+
+// day numbers the days of contents read, as manifest.Entry has them.
+func day(t time.Time) int32 { return int32(t.Unix() / (24 * 60 * 60)) }
+
+// Failed notes an operation that is given up for this run.
+func (j *journal) Failed(op *plan.Op, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.fail(op, err)
+	j.progress.done(op)
+}
+
+// local writes the changes that need no request.
+func (j *journal) local(c manifest.Changes) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, f := range c.Folders {
+		j.steps = append(j.steps, manifest.Step{Kind: manifest.PutFolder, Dir: f.New.Folder, Reason: reasonOf(f.Kind)})
+	}
+	for _, f := range c.Files {
+		j.steps = append(j.steps, manifest.Step{Kind: manifest.Put, Folder: f.New.In.ID, Entry: f.New.Entry, Reason: reasonOf(f.Kind)})
+		j.countLocal(f.Kind)
+	}
+	return j.write()
+}
+
+func reasonOf(k manifest.ChangeKind) manifest.EndReason {
+	if k == manifest.Retire {
+		return manifest.EndRetired
+	}
+	return manifest.EndTouched
+}
+
+// flush makes durable what was acknowledged.
+func (j *journal) flush() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.write()
+}
+
+func (j *journal) write() error {
+	if len(j.steps) == 0 {
+		return nil
+	}
+	j.wrote = true
+	if err := j.Store.Ack(j.steps); err != nil {
+		return fmt.Errorf("write manifest: %w", err)
+	}
+	j.pending += len(j.steps)
+	clear(j.steps)
+	j.steps = j.steps[:0]
+	if j.pending < foldEvery {
+		return nil
+	}
+	j.pending = 0
+	return j.Store.Fold()
+}
+
+// tick flushes every second until done is called, which flushes once more and
+// returns the first error.
+func (j *journal) tick(stop context.CancelCauseFunc) (done func() error) {
+	ended, quit := make(chan error), make(chan struct{})
+	go func() {
+		t := time.NewTicker(commitEvery)
+		defer t.Stop()
+		var first error
+		for {
+			select {
+			case <-t.C:
+				if err := j.flush(); err != nil && first == nil {
+					first = err
+					stop(err) // a run that cannot remember must not go on
+				}
+			case <-quit:
+				ended <- first
+				return
+			}
+		}
+	}()
+	return func() error {
+		close(quit)
+		return errors.Join(<-ended, j.flush())
+	}
+}
+
+// folder returns Drive's id of a folder.
+func (j *journal) folder(known *manifest.Reader, id manifest.FolderID) (manifest.FileID, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if f, ok := j.folders[id]; ok {
+		return f, nil
+	}
+	row, ok, err := known.Row(id)
+	if err != nil {
+		return "", err
+	}
+	if !ok || row.FileID == "" {
+		return "", fmt.Errorf("folder %d is not on Drive", id)
+	}
+	return row.FileID, nil
+}

@@ -1,0 +1,209 @@
+package backup
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	mathrand "math/rand/v2"
+	"strconv"
+
+	"github.com/autocloudbackup/acb/internal/plan"
+	"github.com/autocloudbackup/acb/manifest"
+	"github.com/autocloudbackup/acb/remote"
+	"github.com/autocloudbackup/acb/scan"
+)
+
+// The keys under which the manifest keeps what belongs to no folder.
+const (
+	metaInstallation = "installation"
+	metaAccount      = "account" // Drive's permissionId of the user
+	metaTop          = "layout_top"
+	metaHost         = "layout_host"
+	metaBegun        = "layout_begun" // "yes" while the two may or may not exist
+	metaGen          = "gen"
+	metaNextGen      = "gen_next"
+)
+
+// Installation returns the name by which Drive knows this state folder; a new
+// one is made up at random.
+func Installation(s *manifest.Store) (string, error) {
+	id, err := s.Meta(metaInstallation)
+	if err != nil || id != "" {
+		return id, err
+	}
+	var b [8]byte
+	rand.Read(b[:]) // never fails
+	id = hex.EncodeToString(b[:])
+	return id, s.SetMeta(map[string]string{metaInstallation: id})
+}
+
+// An AccountError says that the sign-in is for another account than the one
+// that holds the backup.
+type AccountError struct{ Email string }
+
+// Error names the ways out.
+func (e *AccountError) Error() string {
+	return fmt.Sprintf("the sign-in is for %s, which is not the account that holds this backup: "+
+		"sign in to that one with \"acb auth\", or begin a backup in the new account with another state folder", e.Email)
+}
+
+// layout finds or makes the host folder. Only a first run asks Drive.
+func (r *run) layout(ctx context.Context) error {
+	known, err := r.knownLayout()
+	if err != nil || (known.Host != "" && !known.Begun) {
+		return err
+	}
+	if err := r.bindAccount(ctx); err != nil {
+		return err
+	}
+	made, err := r.Drive.HostFolder(ctx, known, r.keepLayout)
+	if err != nil {
+		return err
+	}
+	if err := r.keepLayout(made); err != nil {
+		return err
+	}
+	return r.Store.SetMeta(map[string]string{metaGen: strconv.FormatInt(made.Gen, 10)})
+}
+
+func (r *run) knownLayout() (remote.Layout, error) {
+	top, err1 := r.Store.Meta(metaTop)
+	host, err2 := r.Store.Meta(metaHost)
+	begun, err3 := r.Store.Meta(metaBegun)
+	return remote.Layout{Top: manifest.FileID(top), Host: manifest.FileID(host), Begun: begun != ""}, errors.Join(err1, err2, err3)
+}
+
+// keepLayout makes a layout durable.
+func (r *run) keepLayout(l remote.Layout) error {
+	begun := ""
+	if l.Begun {
+		begun = "yes"
+	}
+	return r.Store.SetMeta(map[string]string{metaTop: string(l.Top), metaHost: string(l.Host), metaBegun: begun})
+}
+
+// bindAccount ties the manifest to the account that is signed in, once.
+func (r *run) bindAccount(ctx context.Context) error {
+	bound, err := r.Store.Meta(metaAccount)
+	if err != nil {
+		return err
+	}
+	acc, err := r.Drive.Account(ctx)
+	if err != nil {
+		return err
+	}
+	if bound != "" && bound != acc.PermissionID {
+		return &AccountError{acc.Email}
+	}
+	return r.Store.SetMeta(map[string]string{metaAccount: acc.PermissionID})
+}
+
+// hostLost forgets a host folder that is not on Drive any more, and all that
+// was in it, unless it only seems so because another account is signed in.
+func (r *run) hostLost(ctx context.Context) error {
+	if err := r.bindAccount(ctx); err != nil {
+		return err
+	}
+	if err := r.Store.SetMeta(map[string]string{metaHost: "", metaTop: "", metaBegun: ""}); err != nil {
+		return err
+	}
+	known, err := r.Store.Reader()
+	if err != nil {
+		return err
+	}
+	defer known.Close()
+	var all []manifest.FileID
+	err = known.Walk(manifest.Root, func(_ manifest.Path, row manifest.Row, files []manifest.Entry) error {
+		if row.ID != manifest.Root {
+			all = append(all, row.FileID)
+		}
+		for _, e := range files {
+			all = append(all, e.FileID)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	states, err := r.Drive.Check(ctx, all)
+	if err != nil {
+		return fmt.Errorf("look for what was in the host folder: %w", err)
+	}
+	lost := all[:0]
+	for id, s := range states {
+		if s.Absent {
+			lost = append(lost, id)
+		}
+	}
+	return r.Store.MarkLost(lost)
+}
+
+// gen returns the generation that Drive must hold and the one it will. The
+// next one stays the same until Drive is known to hold it.
+func (r *run) gen() (remote.Gen, error) {
+	now, err := r.metaNumber(metaGen)
+	if err != nil {
+		return remote.Gen{}, err
+	}
+	next, err := r.metaNumber(metaNextGen)
+	if err != nil || next > now {
+		return remote.Gen{Now: now, Next: next}, err
+	}
+	// A copy of this state folder must not arrive at the same number.
+	next = now + 1 + mathrand.Int64N(1<<20)
+	return remote.Gen{Now: now, Next: next}, r.Store.SetMeta(map[string]string{metaNextGen: strconv.FormatInt(next, 10)})
+}
+
+func (r *run) metaNumber(key string) (int64, error) {
+	text, err := r.Store.Meta(key)
+	if err != nil || text == "" {
+		return 0, err
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("read manifest: %s: %w", key, err)
+	}
+	return n, nil
+}
+
+// environment gives remote what it needs of this run, and what to call when
+// Apply has returned.
+func (r *run) environment(ctx context.Context, stop context.CancelCauseFunc) (env remote.Env, done func() error, err error) {
+	if err := r.layout(ctx); err != nil {
+		return env, nil, err
+	}
+	gen, err := r.gen()
+	if err != nil {
+		return env, nil, err
+	}
+	lay, err := r.knownLayout()
+	if err != nil {
+		return env, nil, err
+	}
+	r.journal.folders[manifest.Root] = lay.Host
+	known, err := r.Store.Reader()
+	if err != nil {
+		return env, nil, err
+	}
+	files := scan.NewFiles(r.Sources)
+	flush := r.journal.tick(stop)
+	env = remote.Env{
+		Folder: func(id manifest.FolderID) (manifest.FileID, error) { return r.journal.folder(known, id) },
+		Open: func(op *plan.Op) (remote.Content, error) {
+			f, err := files.Open(op.Path)
+			if err != nil {
+				return nil, err
+			}
+			return f, nil
+		},
+		Still:   r.still(),
+		Journal: r.journal,
+		Gen:     gen,
+		Sent:    func(n int) { r.progress.sent(int64(n)) },
+	}
+	return env, func() error {
+		return errors.Join(flush(), known.Close())
+	}, nil
+}

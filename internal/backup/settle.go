@@ -1,0 +1,131 @@
+package backup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/autocloudbackup/acb/manifest"
+	"github.com/autocloudbackup/acb/remote"
+)
+
+// settle finds out what became of the requests that an interrupted run left
+// without an answer: Drive is asked about their ids, what it has is taken
+// over, and the rest is planned anew.
+func (r *run) settle(ctx context.Context) error {
+	intents, err := r.Store.Unsettled()
+	if err != nil || len(intents) == 0 {
+		return err
+	}
+	r.progress.phase("settling what was interrupted")
+	ids := make([]manifest.FileID, len(intents))
+	for i, in := range intents {
+		ids[i] = idOf(in)
+	}
+	states, err := r.Drive.Check(ctx, ids)
+	if err != nil {
+		return fmt.Errorf("settle the run before: %w", err)
+	}
+	var steps []manifest.Step
+	var seqs []int64
+	var lost []manifest.FileID
+	for _, in := range intents {
+		state := states[idOf(in)]
+		if in.Kind == manifest.UpdateFile && state.Absent {
+			lost = append(lost, in.FileID)
+		}
+		if step, ok := settled(in, state); ok {
+			step.Intent = in.Seq
+			steps = append(steps, step)
+			r.Log.Info("settled", "path", in.Name, "id", string(idOf(in)))
+		} else {
+			seqs = append(seqs, in.Seq)
+		}
+	}
+	// A folder may be created by an intent after the one for a file in it.
+	slices.SortStableFunc(steps, func(a, b manifest.Step) int { return int(b.Kind) - int(a.Kind) })
+	if err := errors.Join(r.Store.Ack(steps), r.Store.Settle(seqs...), r.Store.Fold()); err != nil {
+		return fmt.Errorf("settle the run before: %w", err)
+	}
+	return r.lose(ctx, lost)
+}
+
+func idOf(in manifest.Intent) manifest.FileID {
+	if in.Kind == manifest.CreateFolder {
+		return in.NewFolder.FileID
+	}
+	return in.FileID
+}
+
+// settled says what an intent changed in the tree, and whether it did. What
+// is taken over is marked racy and carries Drive's own sums, so that the scan
+// compares the file on disk with them before anything counts as saved.
+func settled(in manifest.Intent, s remote.State) (manifest.Step, bool) {
+	if s.Absent || s.Trashed {
+		return manifest.Step{}, false
+	}
+	if in.Kind == manifest.CreateFolder {
+		return manifest.Step{Kind: manifest.PutFolder, Dir: in.NewFolder}, true
+	}
+	if in.Kind == manifest.UpdateFile && s.HeadRevision == in.HeadRevision {
+		return manifest.Step{}, false
+	}
+	e := manifest.Entry{Name: in.Name, Flags: manifest.Racy, Stat: in.Stat, Content: s.Content}
+	e.FileID, e.Size = in.FileID, s.Size
+	// The BLAKE3 of a large update follows its content as a patch: until then
+	// Drive holds that of the content before. Its MD5 is always right.
+	e.Hash = manifest.Hash{}
+	return manifest.Step{Kind: manifest.Put, Folder: in.Folder, Entry: e, Reason: manifest.EndModified}, true
+}
+
+// lose marks what Drive no longer has, and with a folder all below it that
+// went along, so that the next plan creates it anew.
+func (r *run) lose(ctx context.Context, lost []manifest.FileID) error {
+	if len(lost) == 0 {
+		return nil
+	}
+	below, err := r.below(lost)
+	if err != nil {
+		return err
+	}
+	if len(below) > 0 {
+		states, err := r.Drive.Check(ctx, below)
+		if err != nil {
+			return fmt.Errorf("look for what was in a lost folder: %w", err)
+		}
+		for id, s := range states {
+			if s.Absent {
+				lost = append(lost, id)
+			}
+		}
+	}
+	for _, id := range lost {
+		r.Log.Warn("no longer on Drive", "id", string(id))
+	}
+	return r.Store.MarkLost(lost)
+}
+
+// below returns the ids of all that the manifest has below the lost folders.
+func (r *run) below(lost []manifest.FileID) (ids []manifest.FileID, err error) {
+	known, err := r.Store.Reader()
+	if err != nil {
+		return nil, err
+	}
+	defer known.Close()
+	gone := make(map[manifest.FolderID]bool)
+	err = known.Walk(manifest.Root, func(_ manifest.Path, row manifest.Row, files []manifest.Entry) error {
+		in := gone[row.Parent]
+		if in && row.FileID != "" {
+			ids = append(ids, row.FileID)
+		}
+		if in || slices.Contains(lost, row.FileID) {
+			gone[row.ID] = true
+			for _, e := range files {
+				ids = append(ids, e.FileID)
+			}
+		}
+		return nil
+	})
+	return ids, err
+}
