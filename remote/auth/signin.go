@@ -42,11 +42,7 @@ func SignIn(ctx context.Context, creds *Credentials, tokenFile string, o SignInO
 	if err := os.MkdirAll(filepath.Dir(tokenFile), 0o700); err != nil {
 		return Status{}, fmt.Errorf("sign in: make a place for the token file: %w", err)
 	}
-	r, err := consent(ctx, creds, o)
-	if err == nil {
-		err = replaceRecord(ctx, tokenFile, r)
-	}
-	if err != nil {
+	if err := consent(ctx, creds, tokenFile, o); err != nil {
 		return Status{}, fmt.Errorf("sign in: %w", err)
 	}
 	return ReadStatus(creds, tokenFile, o.Now()), nil
@@ -63,15 +59,15 @@ func replaceRecord(ctx context.Context, tokenFile string, r record) error {
 	return saveRecord(tokenFile, r)
 }
 
-// consent leads the person to Google and turns what comes back into tokens.
-func consent(ctx context.Context, creds *Credentials, o SignInOptions) (record, error) {
+// consent leads the person to Google and keeps what comes back.
+func consent(ctx context.Context, creds *Credentials, tokenFile string, o SignInOptions) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return record{}, fmt.Errorf("listen for the browser: %w", err)
+		return fmt.Errorf("listen for the browser: %w", err)
 	}
 	conf := creds.oauth()
 	conf.RedirectURL = "http://" + l.Addr().String() + "/"
-	state, verifier := rand.Text()+rand.Text(), oauth2.GenerateVerifier()
+	state, verifier := rand.Text(), oauth2.GenerateVerifier()
 	link := conf.AuthCodeURL(state, oauth2.AccessTypeOffline, oauth2.S256ChallengeOption(verifier),
 		oauth2.SetAuthURLParam("prompt", "consent")) // else a second sign-in brings no refresh token
 
@@ -85,11 +81,14 @@ func consent(ctx context.Context, creds *Credentials, o SignInOptions) (record, 
 
 	select {
 	case <-ctx.Done():
-		return record{}, context.Cause(ctx)
+		return context.Cause(ctx)
 	case cb := <-back:
 		r, err := cb.exchange(ctx, creds, conf, verifier, o)
+		if err == nil {
+			err = replaceRecord(ctx, tokenFile, r)
+		}
 		cb.outcome <- err // before stop, so that the page tells what came of it
-		return r, err
+		return err
 	}
 }
 
@@ -116,7 +115,7 @@ func (cb *callback) exchange(ctx context.Context, creds *Credentials, conf *oaut
 	case "access_denied":
 		return record{}, errors.New("access was not allowed in the browser; nothing was changed (to allow it, run acb auth again)")
 	default:
-		return record{}, fmt.Errorf("Google refused: %s", quote(cb.refused))
+		return record{}, fmt.Errorf("refused by Google: %s", quote(cb.refused))
 	}
 	base := http.DefaultTransport
 	if o.Base != nil && o.Base.Transport != nil {
@@ -144,7 +143,7 @@ func (cb *callback) exchange(ctx context.Context, creds *Credentials, conf *oaut
 	case !covers(r.Scope):
 		return record{}, errors.New("the permission to keep files on Drive was not given; run acb auth again and leave its box ticked")
 	case r.RefreshToken == "":
-		return record{}, errors.New("Google gave no refresh token, so the sign-in would end within the hour; " +
+		return record{}, errors.New("no refresh token came from Google, so the sign-in would end within the hour; " +
 			"remove acb at https://myaccount.google.com/connections, then run acb auth again")
 	}
 	return r, nil
