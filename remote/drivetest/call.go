@@ -3,7 +3,9 @@ package drivetest
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -140,8 +142,13 @@ func parseJSON(p []byte) (map[string]json.RawMessage, error) {
 func (c *call) encode(v any, err error) *reply {
 	if err != nil {
 		e, ok := err.(*apiError)
-		if !ok {
-			return nil // the request's body broke off, or the state folder fails: nothing can be said
+		var disk *fs.PathError
+		switch {
+		case ok:
+		case errors.As(err, &disk):
+			e = &apiError{code: 500, reason: "internalError", message: "The look-alike's folder fails: " + err.Error()}
+		default:
+			return nil // the request's body broke off: nobody is there to be told
 		}
 		if e.text != "" {
 			return &reply{status: e.code, header: http.Header{"Content-Type": {"text/plain; charset=utf-8"}}, body: []byte(e.text)}

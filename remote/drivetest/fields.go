@@ -2,6 +2,8 @@ package drivetest
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -140,7 +142,7 @@ func (m mask) check(schema mask) error {
 			continue
 		}
 		if below == nil {
-			return errField(name + "/" + sub.any())
+			return errField(name + "/" + sub.String())
 		}
 		if err := sub.check(below); err != nil {
 			return err
@@ -149,11 +151,16 @@ func (m mask) check(schema mask) error {
 	return nil
 }
 
-func (m mask) any() string {
-	for k := range m {
-		return k
+// String writes the mask with its names in order.
+func (m mask) String() string {
+	var parts []string
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		if sub := m[k]; sub != nil {
+			k += "(" + sub.String() + ")"
+		}
+		parts = append(parts, k)
 	}
-	return ""
+	return strings.Join(parts, ",")
 }
 
 // want says whether name is selected, and what of it.

@@ -82,8 +82,8 @@ const maxDrain = 64 << 20
 
 // dispatch carries out an API call and gives its answer, nil to cut the connection.
 func (c *call) dispatch() *reply {
-	if c.d.isClosed() {
-		return c.encode(nil, &apiError{code: 503, reason: "backendError", message: "Service Unavailable"})
+	if err := c.d.health(); err != nil {
+		return c.encode(nil, err)
 	}
 	if c.kind == Unknown {
 		return notFoundPage()
@@ -93,6 +93,9 @@ func (c *call) dispatch() *reply {
 		if _, ok := err.(*apiError); ok {
 			io.Copy(io.Discard, io.LimitReader(c.body, maxDrain))
 		}
+	}
+	if err == nil {
+		err = c.d.health() // what could not be written down is not done
 	}
 	return c.encode(v, err)
 }
@@ -208,10 +211,17 @@ func notFoundPage() *reply {
 	}
 }
 
-func (d *Drive) isClosed() bool {
+// health refuses service after Close, and once the journal cannot be written.
+func (d *Drive) health() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.closed
+	switch {
+	case d.closed:
+		return &apiError{code: 503, reason: "backendError", message: "Service Unavailable"}
+	case d.log != nil && d.log.err != nil:
+		return &apiError{code: 500, reason: "internalError", message: "The look-alike's folder fails: " + d.log.err.Error()}
+	}
+	return nil
 }
 
 // meter counts what is read, no faster than rate, and breaks off where told.
