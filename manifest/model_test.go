@@ -195,8 +195,21 @@ func (m *model) randomStep(r *rand.Rand, s *Store, ids *int) Step {
 		if len(m.Files[in]) > 0 {
 			e := m.Files[in][pickKey(r, m.Files[in])]
 			e.Inode, e.CTime, e.Day, e.Flags = r.Uint64(), r.Int64(), r.Int32(), Flags(r.IntN(8))
-			if r.IntN(2) == 0 {
-				e.HeadRevision, e.Size = string(someID(r, 51)), r.Int64N(1e6)
+			switch r.IntN(10) { // each of these makes a version, the others do not
+			case 0:
+				e.HeadRevision = string(someID(r, 51))
+			case 1:
+				e.Hash[5]++
+			case 2:
+				e.MD5[5]++
+			case 3:
+				e.Size++
+			case 4:
+				e.ModTime++
+			case 5:
+				e.Mode ^= 0o111
+			case 6:
+				e.Kind ^= File ^ Symlink
 			}
 			e.Since = r.Int64() // the store's business
 			return Step{Kind: Put, Folder: in, Entry: e, Reason: EndModified}

@@ -89,7 +89,7 @@ func unpackAll(id FolderID, hot, cold []byte) ([]Entry, error) {
 func TestPack(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	folders := [][]Entry{nil, extremes()}
-	for n := range 40 {
+	for n := range 20 {
 		var list []Entry
 		for i := range n * n {
 			list = append(list, someEntry(r, fmt.Sprintf("IMG_%05d.jpg", i)))

@@ -378,7 +378,7 @@ func TestMarkLost(t *testing.T) {
 // TestReadersBesideWriter has a writer move files to and fro, fold and
 // checkpoint, while readers must always find each of them exactly once.
 func TestReadersBesideWriter(t *testing.T) {
-	const files = 50
+	const files = 20
 	s := newStore(t)
 	steps := []Step{putFolder(2, Root, "a"), putFolder(3, Root, "b")}
 	for i := range files {
@@ -387,7 +387,7 @@ func TestReadersBesideWriter(t *testing.T) {
 	do(t, s, steps...)
 	done := make(chan bool)
 	var wg sync.WaitGroup
-	for range 3 {
+	for range 2 {
 		wg.Go(func() {
 			r, err := OpenReader(s.Path())
 			if err != nil {
@@ -418,7 +418,7 @@ func TestReadersBesideWriter(t *testing.T) {
 			}
 		})
 	}
-	for i := range 150 {
+	for i := range 60 {
 		n := fmt.Sprint(i % files)
 		from, to := FolderID(2+i/files%2), FolderID(3-i/files%2)
 		do(t, s, move(from, n, to, n, FileID("id"+n)))

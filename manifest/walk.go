@@ -196,5 +196,9 @@ func (r *Reader) Check() error {
 		}
 		return nil
 	})
-	return errors.Join(append(wrong, err, r.Walk(Root, func(Path, Row, []Entry) error { return nil }))...)
+	stray, strayErr := r.c.number("SELECT count(*) FROM content WHERE id NOT IN (SELECT id FROM folder)")
+	if stray > 0 {
+		wrong = append(wrong, fmt.Errorf("check manifest %s: %d contents of folders that do not exist", r.c.path, stray))
+	}
+	return errors.Join(append(wrong, err, strayErr, r.Walk(Root, func(Path, Row, []Entry) error { return nil }))...)
 }
