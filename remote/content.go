@@ -187,7 +187,7 @@ func (s *sender) send(ctx context.Context) (*drive.File, error) {
 
 // put sends the content once, in the form that suits its size.
 func (s *sender) put(ctx context.Context) (*drive.File, error) {
-	if s.stat.Size <= smallFile {
+	if s.stat.Size <= s.run.d.small {
 		return s.putSmall(ctx)
 	}
 	return s.putLarge(ctx)

@@ -44,7 +44,9 @@ type Drive struct {
 	pace  *pacer
 	meter meter
 	ids   idPool
-	fresh bool // HostFolder has just made the host folder; until the end of the next Apply
+	small int64 // smallFile; the package's tests lower it
+	chunk int64 // firstChunk; likewise
+	fresh bool  // HostFolder has just made the host folder; until the end of the next Apply
 
 	accountOnce sync.Mutex
 	account     *Account
@@ -82,7 +84,7 @@ func New(o Options) (*Drive, error) {
 	if !strings.HasSuffix(root.Path, "/") {
 		root.Path += "/"
 	}
-	d := &Drive{opt: o, root: root}
+	d := &Drive{opt: o, root: root, small: smallFile, chunk: firstChunk}
 	next := o.Client.Transport
 	if next == nil {
 		next = http.DefaultTransport

@@ -49,6 +49,7 @@ type house struct {
 	opt   remote.Options
 	d     *remote.Drive
 	lay   remote.Layout
+	small int64 // see Shrink; 0 leaves the sizes as they are
 
 	mu      sync.Mutex
 	disk    map[manifest.Path]*file
@@ -116,6 +117,9 @@ func (h *house) restart() {
 		h.t.Fatal(err)
 	}
 	h.d = d
+	if h.small > 0 {
+		d.Shrink(h.small, 256<<10)
+	}
 }
 
 // settle finds or makes the host folder.

@@ -127,7 +127,7 @@ func (c *chunk) end() int64 { return c.off + int64(len(c.data)) }
 func (s *sender) stream(ctx context.Context, ses *session) (*drive.File, error) {
 	sum := newDigest()
 	var spare []byte
-	size := int64(firstChunk)
+	size := s.run.d.chunk
 	cur := s.readChunk(0, size, nil, sum)
 	for {
 		if cur.err != nil {
