@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -36,15 +37,14 @@ func openBlobs(o Options) (*blobs, error) {
 	if b.dir == "" {
 		return b, nil
 	}
-	for i := range 256 {
-		if err := os.MkdirAll(filepath.Join(b.dir, "content", fmt.Sprintf("%02x", i)), 0o700); err != nil {
-			return nil, err
-		}
+	if err := os.MkdirAll(filepath.Join(b.dir, "content"), 0o700); err != nil {
+		return nil, err
 	}
 	return b, os.MkdirAll(filepath.Join(b.dir, "incoming"), 0o700)
 }
 
-// place is the file of a key; keys are spread over 256 folders.
+// place is the file of a key; keys are spread over 256 folders, which are made
+// by put when they are needed.
 func (b *blobs) place(key string) string {
 	sum := md5.Sum([]byte(key))
 	return filepath.Join(b.dir, "content", hex.EncodeToString(sum[:1]), key)
@@ -192,7 +192,19 @@ func (w *writer) commit() (*revision, error) {
 		return nil, err
 	}
 	w.file = nil
-	return r, os.Rename(name, w.b.place(w.key))
+	return r, put(w.b.place(w.key), func(to string) error { return os.Rename(name, to) })
+}
+
+// put makes a file by means of f, and its folder first if that is missing.
+func put(to string, f func(to string) error) error {
+	err := f(to)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+		return err
+	}
+	return f(to)
 }
 
 // drop throws the upload away.
@@ -214,7 +226,7 @@ func (b *blobs) copy(from, to string) error {
 		return nil
 	}
 	if b.dir != "" {
-		if os.Link(b.place(from), b.place(to)) == nil {
+		if put(b.place(to), func(to string) error { return os.Link(b.place(from), to) }) == nil {
 			return nil
 		}
 		p, err := os.ReadFile(b.place(from)) // a file system without hard links

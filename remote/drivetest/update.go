@@ -1,7 +1,6 @@
 package drivetest
 
 import (
-	"errors"
 	"slices"
 	"strings"
 )
@@ -253,7 +252,7 @@ func (c *call) copyFile() (any, error) {
 		twin := *rev
 		twin.Blob = d.random(16)
 		if err := d.blobs.copy(rev.Blob, twin.Blob); err != nil {
-			return nil, errors.Join(errDiscarded, err)
+			return nil, err
 		}
 		rev = &twin
 	}
