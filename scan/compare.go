@@ -112,7 +112,7 @@ func (k *worker) met(n *node, name []byte, known *manifest.Cursor, st *info) err
 		k.created(n, name, st)
 		return nil
 	}
-	if st.Stat == known.Stat && known.Flags == 0 && !k.w.due(known) {
+	if st.Stat == known.Stat && known.Flags == n.flags && !k.w.due(known) {
 		k.f.counts.Unchanged++
 		k.f.counts.UnchangedBytes += st.Size
 		return nil
@@ -197,7 +197,7 @@ func (k *worker) known(n *node, c *manifest.Cursor) (*manifest.FileAt, error) {
 
 // created notes a file that nothing is known of.
 func (k *worker) created(n *node, name []byte, st *info) {
-	at := &manifest.FileAt{In: n.place(), Entry: manifest.Entry{Name: string(name), Flags: k.w.racy(&st.Stat), Day: k.w.today, Stat: st.Stat}}
+	at := &manifest.FileAt{In: n.place(), Entry: manifest.Entry{Name: string(name), Flags: n.flags | k.w.racy(&st.Stat), Day: k.w.today, Stat: st.Stat}}
 	k.f.files = append(k.f.files, fileSeen{FileDiff: manifest.FileDiff{New: at}, top: n.top})
 }
 
@@ -207,7 +207,7 @@ func (k *worker) differs(n *node, c *manifest.Cursor, st *info) error {
 	if err != nil {
 		return err
 	}
-	now := &manifest.FileAt{In: n.place(), Entry: manifest.Entry{Name: old.Name, Flags: k.w.racy(&st.Stat), Day: k.w.today, Stat: st.Stat}}
+	now := &manifest.FileAt{In: n.place(), Entry: manifest.Entry{Name: old.Name, Flags: n.flags | k.w.racy(&st.Stat), Day: k.w.today, Stat: st.Stat}}
 	s := fileSeen{FileDiff: manifest.FileDiff{Old: old, New: now}, top: n.top}
 	switch {
 	case st.Kind != old.Kind || st.Size != old.Size:

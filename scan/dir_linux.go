@@ -274,6 +274,9 @@ func (d fd) self(st *info) error {
 
 func nanos(t unix.StatxTimestamp) int64 { return t.Sec*1e9 + int64(t.Nsec) }
 
+// lstatTellsInode: an lstat tells the inode number of a file.
+const lstatTellsInode = true
+
 // statFile tells about an open file, in the same terms as lstat.
 func statFile(f *os.File, st *info) error {
 	var raw unix.Stat_t

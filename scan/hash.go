@@ -125,7 +125,7 @@ func (h *hasher) once(ctx context.Context, s *fileSeen) (bool, error) {
 	if err != nil || after != before {
 		return false, err
 	}
-	s.New.Stat, s.New.Flags = before, flags
+	s.New.Stat, s.New.Flags = before, s.New.Flags&^manifest.Racy|flags
 	h.blake.Sum(s.New.Hash[:0])
 	if viaMD5 && manifest.MD5(sum.Sum(nil)) == old.MD5 {
 		// The manifest was rebuilt from what Drive tells, which has no BLAKE3.

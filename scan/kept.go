@@ -15,7 +15,7 @@ func (k *worker) retireFile(n *node, c *manifest.Cursor) error {
 		return nil
 	}
 	k.f.counts.Retired++
-	if c.Flags.Has(manifest.Retired) {
+	if c.Flags.Has(manifest.Retired) || k.w.named {
 		return nil
 	}
 	old, err := k.known(n, c)
@@ -59,7 +59,7 @@ func (k *worker) retire(in *manifest.Place, row *manifest.Row) error {
 		return nil
 	}
 	k.f.counts.Retired += files
-	if row.Flags.Has(manifest.Retired) {
+	if row.Flags.Has(manifest.Retired) || k.w.named {
 		return nil
 	}
 	old := &manifest.FolderAt{In: in, Folder: row.Folder}

@@ -18,6 +18,7 @@ type node struct {
 	row    *manifest.Row   // what is known of it; nil if it is new
 	oldIn  *manifest.Place // its parent as the manifest has it, if that is not up
 
+	flags          manifest.Flags // of its files that are compared
 	rules, exclude *ignore.Rules
 	rel            string // slash-separated from the source's top; empty unless there are rules
 

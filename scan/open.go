@@ -1,7 +1,6 @@
 package scan
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -128,6 +127,9 @@ func (f *File) Stat() (manifest.Stat, error) {
 	if err := statFile(f.f, &st); err != nil {
 		return manifest.Stat{}, err
 	}
+	if !lstatTellsInode {
+		st.Inode = 0
+	}
 	f.fs.trim(&st.Stat)
 	return st.Stat, nil
 }
@@ -159,5 +161,4 @@ func (f *File) Close() error {
 var (
 	_ io.ReadCloser = (*File)(nil)
 	_ io.ReaderAt   = (*File)(nil)
-	_               = errors.Is
 )

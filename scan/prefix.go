@@ -20,6 +20,7 @@ type prefix struct {
 // prefixes knows the folders above the sources.
 type prefixes struct {
 	*worker
+	made findings // what is new or differs in them
 	dirs map[manifest.Path]*prefix
 }
 
@@ -114,7 +115,7 @@ func (p *prefixes) ensure(at manifest.Path) (*prefix, error) {
 		changed.Folder = diff.New.Folder
 		d.row = &changed
 	}
-	p.f.folders = append(p.f.folders, diff)
+	p.made.folders = append(p.made.folders, diff)
 	return d, nil
 }
 

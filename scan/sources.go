@@ -26,12 +26,13 @@ func (k *worker) prepare(sources []Source) error {
 		wasOn[last[i].Path] = last[i].FS
 	}
 	p := &prefixes{worker: k, dirs: map[manifest.Path]*prefix{}}
-	k.f.reset()
 	for _, t := range w.tops {
 		if err := k.prepareTop(p, t, wasOn[t.src.Path]); err != nil {
 			return fmt.Errorf("scan %s: %w", t.src.Root, err)
 		}
 	}
+	w.outside.branch.report(&p.made)
+	k.f.reset()
 	if err := p.retireOutside(""); err != nil {
 		return err
 	}
@@ -78,7 +79,7 @@ func (k *worker) prepareTop(p *prefixes, t *top, wasOn manifest.FS) error {
 	}
 	t.in = d.place
 	if st.Kind == manifest.File {
-		return k.fileTop(t, d, name)
+		return k.fileTop(t, d, name, file)
 	}
 	k.w.push(nil, []job{{top: t, branch: t.branch, name: name, row: row}})
 	return nil
@@ -178,27 +179,19 @@ func (k *worker) keepTop(t *top, row *manifest.Row, file *manifest.Cursor) error
 }
 
 // fileTop compares a source that is a file.
-func (k *worker) fileTop(t *top, in *prefix, name string) error {
+func (k *worker) fileTop(t *top, in *prefix, name string, known *manifest.Cursor) error {
 	w := k.w
-	outside := k.f // the findings so far are not this source's
-	k.f = findings{}
-	defer func() { k.f = outside }()
+	k.f.reset()
 	d, err := w.opts.system.open(filepath.Dir(t.root))
 	if err != nil {
 		t.fails(Unlisted, err)
 		return nil
 	}
 	defer d.close()
-	n := &node{top: t, d: d, row: in.row, id: in.place.ID}
+	n := &node{top: t, d: d, row: in.row, id: in.place.ID, flags: t.flags}
 	place := &manifest.Place{ID: in.place.ID, Path: in.place.Path, Source: t.index}
 	n.now.Store(place)
 	n.was.Store(place)
-	var known *manifest.Cursor
-	if c, ok, err := in.file(name); err != nil {
-		return err
-	} else if ok {
-		known = &c
-	}
 	var st info
 	err = d.lstat(append([]byte(filepath.Base(t.root)), 0), &st)
 	if err == nil {

@@ -18,7 +18,7 @@ import (
 // An error means that there is no result: the manifest could not be read, or
 // ctx has ended. What is wrong with a source or in it is in the Result.
 func Tree(ctx context.Context, store *manifest.Store, sources []Source, opts Options) (*Result, error) {
-	w := newWalk(ctx, store, opts)
+	w := newWalk(ctx, store, sources, opts)
 	r, err := store.Reader()
 	if err != nil {
 		return nil, err
@@ -41,11 +41,11 @@ func Tree(ctx context.Context, store *manifest.Store, sources []Source, opts Opt
 	if err := (&absences{worker: k, h: h}).list(); err != nil {
 		return nil, err
 	}
-	return w.result(ctx, sources)
+	return w.result(sources)
 }
 
-func newWalk(ctx context.Context, store *manifest.Store, opts Options) *walk {
-	w := &walk{ctx: ctx, opts: opts.withDefaults(), store: store, devices: map[uint64]*device{},
+func newWalk(ctx context.Context, store *manifest.Store, sources []Source, opts Options) *walk {
+	w := &walk{ctx: ctx, opts: opts.withDefaults(), store: store, sources: sources, devices: map[uint64]*device{},
 		claims: map[manifest.FolderID]*branch{}, refuted: map[manifest.FolderID]bool{}}
 	w.wake.L = &w.mu
 	w.today = int32(w.opts.Now().Unix() / (24 * 60 * 60))
@@ -92,16 +92,16 @@ func (w *walk) due(c *manifest.Cursor) bool {
 
 // result reads the contents that have to be read and puts together what all
 // branches have to say.
-func (w *walk) result(ctx context.Context, sources []Source) (*Result, error) {
+func (w *walk) result(sources []Source) (*Result, error) {
 	var all findings
 	for _, t := range w.everywhere() {
 		var f findings
 		t.branch.gather(&f)
-		t.res.Counts = f.counts
+		t.res.Counts.add(&f.counts)
 		all.add(&f)
 	}
 	res := &Result{}
-	read, err := w.readContents(ctx, sources, all.files)
+	read, err := w.readContents(sources, all.files)
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +154,7 @@ func (b *branch) gather(f *findings) {
 
 // readContents reads every content that has to be read: first what differs in
 // all but its size, then what is as large as a content that is gone.
-func (w *walk) readContents(ctx context.Context, sources []Source, files []fileSeen) (int64, error) {
+func (w *walk) readContents(sources []Source, files []fileSeen) (int64, error) {
 	p := &hashPool{files: NewFiles(sources), opts: &w.opts, racy: w.racy}
 	p.files.system = w.opts.system
 	pass := func(which func(*fileSeen) bool) error {
@@ -164,10 +164,10 @@ func (w *walk) readContents(ctx context.Context, sources []Source, files []fileS
 				list = append(list, &files[i])
 			}
 		}
-		for i, err := range p.hash(ctx, list) {
+		for i, err := range p.hash(w.ctx, list) {
 			list[i].failed = err
 		}
-		return ctx.Err()
+		return w.ctx.Err()
 	}
 	if err := pass(func(s *fileSeen) bool { return s.read }); err != nil {
 		return 0, err

@@ -132,8 +132,8 @@ func (k *worker) identify(j *job, n *node, st *info) error {
 	if j.as != asNew {
 		n.row = j.row
 	}
-	same := n.row != nil && sameFolder(n.row, n.fs, st)
-	if !same && j.as == asFound {
+	same := n.row != nil && (k.w.named || sameFolder(n.row, n.fs, st))
+	if !same && j.as == asFound && !k.w.named {
 		known, err := k.byInode(n, st)
 		if err != nil {
 			return err
@@ -191,6 +191,7 @@ func (k *worker) missed(j *job, n *node) {
 func (k *worker) locate(n *node) {
 	if n.up == nil {
 		n.rules, n.exclude = n.top.src.Rules, n.top.src.Exclude
+		n.rel = n.top.rel
 		n.top.res.Folder = n.id
 		n.now.Store(&manifest.Place{ID: n.id, Path: n.top.src.Path, Source: n.top.index})
 		return
@@ -263,11 +264,14 @@ var whatIs = [...]uint8{manifest.NoKind: isSpecial, manifest.File: isLeaf, manif
 
 // folderDiff notes what differs in the folder itself.
 func (k *worker) folderDiff(n *node, st *info) {
-	if n.id == manifest.Root || (n.up == nil && n.top.noAbsent && n.row != nil) {
+	if n.id == manifest.Root || (n.up == nil && n.top.res.State == OtherFS && n.row != nil) {
 		return // no folder of the disk; or must be noticed again next time
 	}
 	in := n.parent()
 	now := manifest.Folder{ID: n.id, Parent: in.ID, Name: n.name, FS: n.fs.id, Mode: st.Mode, Inode: st.Inode, Birth: st.birth, ModTime: st.ModTime}
+	if n.up == nil {
+		now.Flags = n.top.flags
+	}
 	var old *manifest.FolderAt
 	if n.row != nil {
 		now.FileID = n.row.FileID

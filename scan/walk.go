@@ -23,6 +23,8 @@ type walk struct {
 	ctx     context.Context
 	opts    Options
 	store   *manifest.Store
+	sources []Source
+	named   bool // only what was named one by one is walked
 	tops    []*top
 	outside *top
 	start   time.Time
@@ -47,11 +49,13 @@ type walk struct {
 // A top is a source that is being walked.
 type top struct {
 	walk  *walk
-	index int // -1 for what is outside of all sources
+	index int // of the source in the configuration; -1 outside of all
 	src   *Source
 	root  string // what is opened: Source.Root, resolved if it is a file
 	res   SourceResult
 	in    *manifest.Place // the folder that holds it
+	rel   string          // of a target, its path in its source
+	flags manifest.Flags  // of a target
 
 	// noAbsent: on another file system than last time, so that what is not
 	// there says nothing. wasFS and isFS are the two.
@@ -93,8 +97,8 @@ func (w *walk) device(d dir, dev uint64) (*device, error) {
 
 // sourceOf returns the source that a path belongs to, or -1.
 func (w *walk) sourceOf(p manifest.Path) int {
-	for i, t := range w.tops {
-		if p.Within(t.src.Path) {
+	for i := range w.sources {
+		if p.Within(w.sources[i].Path) {
 			return i
 		}
 	}
