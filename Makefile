@@ -1,10 +1,14 @@
 # acb. Run `make` to see what there is.
 GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-BUILD    = CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
+BUILD    = $(GO) build -ldflags "-s -w -X main.version=$(VERSION)"
 TOOL     = $(GO) tool -modfile=internal/tools/go.mod
 PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 FUZZTIME ?= 10s
+
+# One set of flags for every target, so that all share the build cache.
+export CGO_ENABLED = 0
+export GOFLAGS    := $(GOFLAGS) -trimpath
 
 .DEFAULT_GOAL := help
 .PHONY: help build demo test race lint fuzz bench soak live cross
@@ -22,18 +26,18 @@ test: ## every test, offline
 	$(GO) test ./...
 
 race: ## the same with the race detector
-	$(GO) test -race -short ./...
+	CGO_ENABLED=1 $(GO) test -race -short ./...
 
 lint: ## gofmt, vet for three systems, staticcheck
 	@fmt=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$fmt" ] || { echo "not gofmt'ed: $$fmt"; exit 1; }
-	@for os in linux darwin windows; do echo "vet for $$os"; CGO_ENABLED=0 GOOS=$$os $(GO) vet ./... || exit 1; done
+	@for os in linux darwin windows; do echo "vet for $$os"; GOOS=$$os $(GO) vet ./... || exit 1; done
 	$(TOOL) staticcheck ./...
 
 fuzz: ## each fuzz target for FUZZTIME (10s)
 	@for pkg in $$($(GO) list ./...); do \
 	  dir=$$($(GO) list -f '{{.Dir}}' $$pkg); \
 	  for target in $$(cat $$dir/*_test.go 2>/dev/null | sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p'); do \
-	    echo "$$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+	    echo "$$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x $$pkg || exit 1; \
 	  done; \
 	done
 
