@@ -1,0 +1,113 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// An install is acb set up for one tree: configuration, state folder, and the
+// folder of its look-alike.
+type install struct {
+	acb  string // the binary
+	dir  string // where all of it lies
+	tree string
+	// front, if not nil, is what stands between acb and the look-alike.
+	front *front
+}
+
+func (in install) config() string { return filepath.Join(in.dir, "acb.toml") }
+func (in install) drive() string  { return filepath.Join(in.dir, "drive") }
+func (in install) state() string  { return filepath.Join(in.dir, "state") }
+
+// write writes the configuration for a look-alike that is running.
+func (in install) write(l *lookAlike) error {
+	endpoint, credentials := l.URL, l.Credentials
+	if in.front != nil {
+		endpoint, credentials = googleBase, l.Google
+	}
+	token, err := json.Marshal(l.Token)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(in.state(), 0o700); err != nil {
+		return err
+	}
+	// A kept manifest may be older than "rehash": this measures the scan, not
+	// the rehashing that is due now and then.
+	config := fmt.Sprintf(`backup = [%q]
+state = %q
+[drive]
+credentials = "credentials.json"
+token = "token.json"
+host = "bench"
+endpoint = %q
+[limits]
+writes_per_second = 0
+[safety]
+rehash = "3650d"
+max_delete = "100%%"
+`, in.tree, in.state(), endpoint)
+	for name, b := range map[string][]byte{"acb.toml": []byte(config), "credentials.json": credentials, "token.json": token} {
+		path := filepath.Join(in.dir, name)
+		if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, b) {
+			continue
+		}
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			return fmt.Errorf("write configuration: %w", err)
+		}
+	}
+	return nil
+}
+
+// scan is the command to measure.
+func (in install) scan(flags ...string) command {
+	c := command{args: append([]string{in.acb, "scan", "-q", "--config", in.config()}, flags...)}
+	if in.front != nil {
+		c.env = in.front.env()
+	}
+	return c
+}
+
+// fill brings the look-alike in line with the tree and lets doubtful time
+// stamps settle, so that the next run finds nothing at all.
+func (in install) fill(ctx context.Context) (usage, error) {
+	l, err := startLookAlike(ctx, in.drive())
+	if err != nil {
+		return usage{}, err
+	}
+	defer l.Close()
+	if err := in.write(l); err != nil {
+		return usage{}, err
+	}
+	first, err := in.scan().run(ctx)
+	if err != nil {
+		return usage{}, err
+	}
+	return first, in.settle(ctx, l)
+}
+
+// settleRuns is how many runs may follow one until the next asks for nothing.
+const settleRuns = 5
+
+func (in install) settle(ctx context.Context, l *lookAlike) error {
+	if _, err := l.stats(); err != nil {
+		return err
+	}
+	for range settleRuns {
+		if _, err := in.scan().run(ctx); err != nil {
+			return err
+		}
+		s, err := l.stats()
+		if err != nil {
+			return err
+		}
+		if s.Total() == 0 {
+			return nil
+		}
+	}
+	return fmt.Errorf("settle %s: %d runs after the first still had requests to make", in.dir, settleRuns)
+}
