@@ -71,14 +71,30 @@ func (b *blobs) newHashes() []hash.Hash {
 	return []hash.Hash{md5.New(), sha1.New(), sha256.New()}
 }
 
-// newWriter begins the content of a key. What is not committed is found again
-// by resume, or swept away at the next start.
+// newWriter begins the content of a key, for an upload of one request: up to a
+// block stays in memory until it is committed, which saves a renaming.
 func (b *blobs) newWriter(key string) *writer {
-	w := &writer{b: b, key: key, hashes: b.newHashes()}
+	return &writer{b: b, key: key, hashes: b.newHashes()}
+}
+
+// newSession begins the content of a key, for an upload of many requests.
+// What is not committed is found again by resume, also in a later process.
+func (b *blobs) newSession(key string) *writer {
+	w := b.newWriter(key)
 	if b.dir != "" && !b.discard {
-		w.file, w.err = os.OpenFile(b.incoming(key), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+		w.spill()
 	}
 	return w
+}
+
+// spill moves what is in memory to a file, and the rest will follow. What is
+// not committed is swept away at the next start, if no session goes on with it.
+func (w *writer) spill() {
+	w.file, w.err = os.OpenFile(w.b.incoming(w.key), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if w.err == nil {
+		_, w.err = w.file.Write(w.mem)
+	}
+	w.mem = nil
 }
 
 // resume takes up what an earlier process had stored of a key, whole blocks only.
@@ -121,7 +137,11 @@ func (w *writer) Write(p []byte) (int, error) {
 	for _, h := range w.hashes {
 		h.Write(p)
 	}
+	if w.file == nil && w.b.dir != "" && !w.b.discard && len(w.mem)+len(p) > blockSize {
+		w.spill()
+	}
 	switch {
+	case w.err != nil:
 	case w.file != nil:
 		_, w.err = w.file.Write(p)
 	case !w.b.discard:
@@ -180,6 +200,9 @@ func (w *writer) commit() (*revision, error) {
 	}
 	if w.b.discard {
 		return r, nil
+	}
+	if w.file == nil && w.b.dir != "" {
+		return r, put(w.b.place(w.key), func(to string) error { return os.WriteFile(to, w.mem, 0o600) })
 	}
 	if w.file == nil {
 		w.b.mu.Lock()

@@ -98,7 +98,7 @@ func (c *call) startSession() (any, error) {
 	if len(body) > 0 {
 		s.Body, _ = json.Marshal(body) // came from JSON
 	}
-	s.w = d.blobs.newWriter(s.ID)
+	s.w = d.blobs.newSession(s.ID)
 	d.addSession(s, e.id)
 	d.saveSession(s)
 	q := url.Values{"uploadType": {"resumable"}, "upload_id": {s.ID}}
