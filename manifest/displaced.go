@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"database/sql/driver"
+	"errors"
 	"fmt"
 )
 
@@ -31,7 +32,8 @@ func (r *Reader) Displaced() (list []DisplacedEntry, err error) {
 
 // MarkLost marks what Drive no longer has: files and folders with these ids
 // get the flag Lost, displaced entries are forgotten. It folds the journal,
-// and reads the whole manifest.
+// and reads the whole manifest. What is damaged stays unmarked and is named in
+// the error.
 func (s *Store) MarkLost(ids []FileID) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -66,11 +68,9 @@ func (s *Store) MarkLost(ids []FileID) error {
 		}
 		return nil
 	})
-	if err != nil || len(steps) == 0 {
+	var damaged *DamagedError
+	if (err != nil && !errors.As(err, &damaged)) || len(steps) == 0 {
 		return err
 	}
-	if err := s.ack(steps); err != nil {
-		return err
-	}
-	return s.fold()
+	return errors.Join(err, s.ack(steps), s.fold())
 }

@@ -94,10 +94,9 @@ type fold struct {
 
 // A fate says what became last of a FileID that was displaced, put or dropped.
 type fate struct {
-	order     int
-	displaced bool
-	folder    FolderID
-	entry     Entry
+	order  int
+	folder FolderID
+	entry  *Entry // if it was displaced: what it was, in folder
 }
 
 // A folderWork is a folder that steps touch.
@@ -298,9 +297,9 @@ func (f *fold) write(w *folderWork) error {
 // the displaced, so that no FileID is forgotten.
 func (f *fold) divert(w *folderWork) {
 	for _, op := range w.ops {
-		ft := fate{order: op.order, displaced: op.put, folder: w.row.ID}
+		ft := fate{order: op.order, folder: w.row.ID}
 		if op.put {
-			ft.entry = op.step.Entry
+			ft.entry = &op.step.Entry
 		}
 		f.settle(op.id, ft)
 	}
@@ -352,7 +351,8 @@ func (f *fold) turn(in FolderID, now *Entry, op *entryOp) (*Entry, error) {
 			return nil, err
 		}
 		if now.FileID != next.FileID {
-			f.settle(now.FileID, fate{order: op.order, displaced: true, folder: in, entry: *now})
+			was := *now // now is in the folder's list, which need not stay in memory
+			f.settle(now.FileID, fate{order: op.order, folder: in, entry: &was})
 		}
 	}
 	f.settle(next.FileID, fate{order: op.order})
@@ -379,8 +379,8 @@ func (f *fold) writeDisplaced() error {
 		return err
 	}
 	for id, ft := range f.fate {
-		if ft.displaced {
-			rec := sealed(int64(ft.folder), appendPlaced(make([]byte, recordHead), ft.folder, &ft.entry))
+		if ft.entry != nil {
+			rec := sealed(int64(ft.folder), appendPlaced(make([]byte, recordHead), ft.folder, ft.entry))
 			err = f.c.exec("REPLACE INTO displaced VALUES (?, ?, ?)", string(id), int64(ft.folder), rec)
 		} else if before > 0 { // mostly there are none
 

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"bytes"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -164,6 +165,36 @@ func TestDamage(t *testing.T) {
 	var damaged *DamagedError
 	if err := (Packed{folder: 8, rec: hot}).Verify(); !errors.As(err, &damaged) || damaged.Folder != 8 {
 		t.Fatalf("Verify() = %v, want a DamagedError for folder 8", err)
+	}
+}
+
+// TestFormat pins the bytes of version 1: manifests out there hold them. Who
+// changes them needs a new version, and a reader for both.
+func TestFormat(t *testing.T) {
+	list := []Entry{
+		{Name: "a.txt", Stat: Stat{Kind: File, Mode: 0o644, Size: 300, ModTime: 1e18, CTime: 1e18, Inode: 77}, Day: 20_000,
+			Content: Content{FileID: "1AbC-_9xyz", HeadRevision: "0B=", Hash: Hash{1, 2}, MD5: MD5{3}, Since: 4}},
+		{Name: "b", Stat: Stat{Kind: Symlink, Mode: 0o777, Size: 5, ModTime: 1e18 + 9, Inode: 78}, Day: 20_000, Flags: Pinned,
+			Content: Content{FileID: "2", Since: 4}},
+	}
+	hot, err := pack(5, list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	st := Step{Kind: Move, Folder: 5, Entry: list[1], OldFolder: 6, OldName: "c", Reason: EndMoved}
+	in := Intent{Kind: CreateFolder, NewFolder: Folder{ID: 9, Parent: 5, Name: "d", FileID: "3", Flags: Prefix, FS: 2, Mode: 0o755, Inode: 8, Birth: 1, ModTime: 2}, Session: []byte("s")}
+	for name, tt := range map[string]struct {
+		got  []byte
+		want string
+	}{
+		"files":    {hot, "014c2529a6025905612e747874ac028080a0f6f4acdbe01ba403c0b8029a012e0162051204ff039180a0f6f4acdbe01b"},
+		"contents": {packContents(5, list), "01daedb2fb020715d406c2fbff71cb300630423d010200000000000000000000000000000000000000000000000000000000000003000000000000000000000000000000080003d800"},
+		"step":     {sealed(1, st.encode()), "01f739c6cd03056d6f766564057e0162059280a0f6f4acdbe01b04ff03c0b8029180a0f6f4acdbe01b9c010403d80008060163"},
+		"intent":   {sealed(1, in.encode()), "01d1bcaee40309051002ed03080102016403dc73"},
+	} {
+		if got := hex.EncodeToString(tt.got); got != tt.want {
+			t.Errorf("%s:\n got %s\nwant %s", name, got, tt.want)
+		}
 	}
 }
 

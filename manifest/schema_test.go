@@ -15,12 +15,11 @@ func TestOpenErrors(t *testing.T) {
 	edit := func(f func(path string) error) func(*testing.T, string) {
 		return func(t *testing.T, path string) {
 			s := newStore(t)
+			var steps []Step
 			for i := range FolderID(300) {
-				if err := s.Ack([]Step{putFolder(i+2, Root, fmt.Sprint(i))}); err != nil {
-					t.Fatal(err)
-				}
+				steps = append(steps, putFolder(i+2, Root, fmt.Sprint(i)))
 			}
-			do(t, s)
+			do(t, s, steps...)
 			s.Close()
 			if err := errors.Join(os.Rename(s.Path(), path), f(path)); err != nil {
 				t.Fatal(err)

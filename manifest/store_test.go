@@ -358,8 +358,13 @@ func TestSubtreeCounts(t *testing.T) {
 func TestMarkLost(t *testing.T) {
 	s := newStore(t)
 	do(t, s, putFolder(2, Root, "d"), put(2, "a", "1"), put(2, "b", "2"), put(Root, "x", "3"), put(Root, "x", "4"))
-	if err := s.MarkLost([]FileID{"1", "3", "id-d", "unknown"}); err != nil {
+	do(t, s, putFolder(9, Root, "broken"), put(9, "c", "5"))
+	if err := s.c.exec("DELETE FROM content WHERE id = 9"); err != nil {
 		t.Fatal(err)
+	}
+	var damaged *DamagedError
+	if err := s.MarkLost([]FileID{"1", "3", "id-d", "unknown"}); !errors.As(err, &damaged) || damaged.Path != "broken" {
+		t.Fatalf("MarkLost = %v, want the damaged folder", err)
 	}
 	r := newReader(t, s)
 	row, _, _, err := r.Lookup("d")
