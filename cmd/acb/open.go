@@ -200,7 +200,7 @@ func sourcesOf(cfg *config.Config) ([]scan.Source, error) {
 
 // ownFiles names what is acb's own and never backed up.
 func ownFiles(cfg *config.Config) []string {
-	own := []string{cfg.State, cfg.Log.Dir, cfg.Drive.Token, cfg.Drive.Credentials}
+	own := []string{cfg.State, cfg.Log.Dir, cfg.Drive.Token, cfg.Drive.Token + ".lock", cfg.Drive.Credentials}
 	if dir := cfg.Drive.Endpoint.Embedded; dir != "" {
 		own = append(own, dir)
 	}
