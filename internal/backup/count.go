@@ -1,6 +1,9 @@
 package backup
 
 import (
+	"errors"
+	"io/fs"
+
 	"github.com/autocloudbackup/acb/internal/plan"
 	"github.com/autocloudbackup/acb/manifest"
 	"github.com/autocloudbackup/acb/remote"
@@ -47,8 +50,13 @@ func (j *journal) countLocal(k manifest.ChangeKind) {
 	}
 }
 
-// fail counts an operation that could not be carried out.
+// fail counts an operation that could not be carried out. A file that is gone
+// when it is to be sent is no failure: the next scan sees it absent.
 func (j *journal) fail(op *plan.Op, err error) {
+	if errors.Is(err, fs.ErrNotExist) {
+		j.sum.Counts.Skipped += int64(op.FileCount())
+		return
+	}
 	j.sum.Counts.Failed += int64(op.FileCount())
 	j.sum.Failures = append(j.sum.Failures, Failure{Path: op.Path, Reason: err.Error()})
 	j.sum.add(Incomplete)
