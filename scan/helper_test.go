@@ -1,8 +1,9 @@
 package scan
 
 import (
-	"os"
+	"fmt"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,8 +34,11 @@ func commit(t testing.TB, s *manifest.Store, res *Result) manifest.Changes {
 				OldFolder: c.Old.In.ID, OldName: c.Old.Name, Reason: manifest.EndMoved})
 		default:
 			e := c.New.Entry
-			if c.Kind == manifest.Created {
-				e.FileID = manifest.FileID("id" + string(c.New.Path()))
+			switch c.Kind {
+			case manifest.Created:
+				e.FileID = manifest.FileID(fmt.Sprint("id", nextID.Add(1)))
+			case manifest.Modified:
+				e.FileID = c.Old.FileID
 			}
 			if e.Hash.IsZero() && !e.Flags.Has(manifest.Retired) {
 				e.Hash = hashOf(t, c.New.Path(), e.Kind) // what an upload would have read
@@ -55,6 +59,8 @@ func commit(t testing.TB, s *manifest.Store, res *Result) manifest.Changes {
 	}
 	return changes
 }
+
+var nextID atomic.Int64
 
 func openStore(t testing.TB) *manifest.Store {
 	t.Helper()
@@ -89,5 +95,3 @@ func mustTree(t testing.TB, s *manifest.Store, sources []Source, opts Options) *
 	}
 	return res
 }
-
-var _ = os.Getenv

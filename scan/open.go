@@ -74,7 +74,7 @@ func (f *Files) folderOf(p manifest.Path) (dir, string, error) {
 		if p == f.sources[i].Path {
 			// A source that is a file, and perhaps a link to it.
 			file = f.sources[i].Root
-			if real, err := filepath.EvalSymlinks(file); err == nil {
+			if real, err := filepath.EvalSymlinks(file); err == nil && !f.sources[i].link {
 				file = real
 			}
 		}

@@ -41,12 +41,13 @@ func Paths(ctx context.Context, store *manifest.Store, sources []Source, targets
 	all := slices.Clone(sources)
 	for _, target := range targets {
 		src := &Source{Path: target.Path, Root: target.Root, Rules: target.Rules}
-		all = append(all, *src)
 		t := &top{walk: w, index: w.sourceOf(src.Path), src: src, root: src.Root, branch: &branch{}, noAbsent: true}
 		w.tops = append(w.tops, t)
 		if err := k.prepareTarget(p, t); err != nil {
 			return nil, fmt.Errorf("scan %s: %w", t.src.Root, err)
 		}
+		src.link = t.link
+		all = append(all, *src)
 	}
 	w.outside.branch.report(&p.made)
 	if err := w.run(); err != nil {
@@ -65,7 +66,8 @@ func (k *worker) prepareTarget(p *prefixes, t *top) error {
 		}
 	}
 	var st info
-	if _, err := os.Lstat(t.root); err != nil {
+	fi, err := os.Lstat(t.root)
+	if err != nil {
 		state := Unlisted
 		if errors.Is(err, fs.ErrNotExist) {
 			state = Missing
@@ -73,7 +75,8 @@ func (k *worker) prepareTarget(p *prefixes, t *top) error {
 		t.fails(state, err)
 		return k.keepTop(t, nil, nil)
 	}
-	if k.w.opts.system.stat(t.root, &st) == nil && k.w.own.has(&st) {
+	t.link = fi.Mode()&fs.ModeSymlink != 0
+	if !t.link && k.w.opts.system.stat(t.root, &st) == nil && k.w.own.has(&st) {
 		t.res.Own++
 		t.fails(Unlisted, errors.New("it is acb's own and is never backed up"))
 		return k.keepTop(t, nil, nil)

@@ -27,6 +27,8 @@ type Source struct {
 	Rules, Exclude *ignore.Rules
 	// Accept takes the file system that the source is on now for the right one.
 	Accept bool
+
+	link bool // keep the link itself
 }
 
 // Options tunes a scan; the zero value of each field but Now is its default.

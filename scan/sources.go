@@ -112,6 +112,10 @@ func (p *prefixes) at(path manifest.Path) (row *manifest.Row, file *manifest.Cur
 // look opens the source, and settles its state as far as that tells it.
 func (t *top) look(w *walk, wasOn manifest.FS) (st info, err error) {
 	sys := w.opts.system
+	if t.link {
+		st.Kind = manifest.Symlink
+		return st, nil // nothing is opened; fileTop looks at it
+	}
 	d, err := sys.open(t.root)
 	if err == nil {
 		defer d.close()

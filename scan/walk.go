@@ -56,6 +56,7 @@ type top struct {
 	in    *manifest.Place // the folder that holds it
 	rel   string          // of a target, its path in its source
 	flags manifest.Flags  // of a target
+	link  bool            // a target that is a symlink, which is kept as one
 
 	// noAbsent: on another file system than last time, so that what is not
 	// there says nothing. wasFS and isFS are the two.
