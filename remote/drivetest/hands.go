@@ -204,3 +204,11 @@ func (d *Drive) SetField(id, field string, value any) error {
 		return nil
 	})
 }
+
+// SetStorageLimit gives the account so many bytes from now on; 0 means
+// unlimited, as in [Options].
+func (d *Drive) SetStorageLimit(bytes int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.opt.StorageLimit = bytes
+}

@@ -1,0 +1,291 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"maps"
+
+	"github.com/autocloudbackup/acb/remote/drivetest"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// signIn writes a token file as a sign-in would have.
+func signIn(d *drivetest.Server, work string) error {
+	token, err := json.Marshal(d.Token(drivetest.Ask{}))
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(work, "state", "token.json"), token, 0o600)
+}
+
+// driveCommands are what "drive" can do. A PATH is one on disk, below $WORK
+// or absolute; one that begins with "Drive:" is counted from My Drive.
+var driveCommands = map[string]struct {
+	usage string
+	run   func(s *stage, args []string) error
+}{
+	"tree":      {"[-l] [-trash] [Drive:PATH]   prints what the laptop's folder holds, one thing a line; -l with kind, mode and time", (*stage).tree},
+	"trash":     {"PATH           puts it into the bin, as a person would", (*stage).trash},
+	"untrash":   {"PATH           takes it out again", (*stage).untrash},
+	"delete":    {"PATH           removes it for good", (*stage).remove},
+	"move":      {"PATH FOLDER    puts it into another folder", (*stage).move},
+	"rename":    {"PATH NAME      gives it another name", (*stage).rename},
+	"write":     {"PATH TEXT      replaces its content", (*stage).write},
+	"fault":     {"WHICH EFFECT | off   lets requests go wrong, see faultOf", (*stage).fault},
+	"hits":      {"N              the fault struck so often; + for at least once", (*stage).hits},
+	"interrupt": {"KIND N [pause]   interrupts the acb that holds the lock at the N-th request of a kind", (*stage).interrupt},
+	"requests":  {"[KIND] N       so many requests came since the last 'drive requests' or 'reset'", (*stage).requests},
+	"twice":     {"N              so many bytes were sent although Drive had them, since 'reset'", (*stage).twice},
+	"reset":     {"               sets the counts to 0", (*stage).reset},
+	"slow":      {"LATENCY [BYTES/S]   slows every request down; 0 ends it", (*stage).slow},
+	"storage":   {"N              limits the storage of the account to N bytes", (*stage).storage},
+	"revoke":    {"               ends the sign-in, as a person does in the account", (*stage).revoke},
+	"expire":    {"               ends the access tokens, not the sign-in", (*stage).expire},
+	"deny":      {"yes|no         what a person in the browser says to a sign-in", (*stage).deny},
+	"account":   {"EMAIL          signs acb in to another account", (*stage).account},
+	"stop":      {"               ends the look-alike: nobody answers", (*stage).stop},
+}
+
+// A stage is one use of the drive command.
+type stage struct {
+	*drivetest.Server
+	ts   *testscript.TestScript
+	work string
+	out  io.Writer
+}
+
+func driveCommand(ts *testscript.TestScript, neg bool, args []string) {
+	s := &stage{ts.Value(driveKey{}).(*drivetest.Server), ts, ts.Getenv("WORK"), ts.Stdout()}
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: drive SUBCOMMAND...; there are %v", slices.Sorted(maps.Keys(driveCommands)))
+	}
+	c, ok := driveCommands[args[0]]
+	if !ok {
+		ts.Fatalf("drive %s: no such command; there are %v", args[0], slices.Sorted(maps.Keys(driveCommands)))
+	}
+	if err := c.run(s, args[1:]); err != nil {
+		ts.Fatalf("drive %s: %v\nusage: drive %[1]s %s", args[0], err, c.usage)
+	}
+}
+
+// host is the folder of the machine on Drive.
+const host = "Auto Cloud Backup/laptop"
+
+// onDrive returns the path on Drive of a path on disk.
+func (s *stage) onDrive(p string) string {
+	if rest, ok := strings.CutPrefix(p, "Drive:"); ok {
+		return rest
+	}
+	return path.Join(host, filepath.ToSlash(s.ts.MkAbs(p)))
+}
+
+// node finds what lies at a path, in the bin or not.
+func (s *stage) node(p string) (drivetest.Node, error) {
+	at := s.onDrive(p)
+	n, ok := s.TreeWithTrash("root")[at]
+	if !ok {
+		return n, fmt.Errorf("there is no %s on Drive", at)
+	}
+	return n, nil
+}
+
+func (s *stage) each(args []string, n int, f func(id string) error) error {
+	if len(args) != n {
+		return fmt.Errorf("%d arguments, want %d", len(args), n)
+	}
+	node, err := s.node(args[0])
+	if err != nil {
+		return err
+	}
+	return f(node.ID)
+}
+
+func (s *stage) trash(args []string) error   { return s.each(args, 1, s.Trash) }
+func (s *stage) untrash(args []string) error { return s.each(args, 1, s.Untrash) }
+func (s *stage) remove(args []string) error  { return s.each(args, 1, s.Delete) }
+
+func (s *stage) move(args []string) error {
+	return s.each(args, 2, func(id string) error {
+		to, err := s.node(args[1])
+		if err != nil {
+			return err
+		}
+		return s.Move(id, to.ID)
+	})
+}
+
+func (s *stage) rename(args []string) error {
+	return s.each(args, 2, func(id string) error { return s.Rename(id, args[1]) })
+}
+
+func (s *stage) write(args []string) error {
+	return s.each(args, 2, func(id string) error { return s.SetContent(id, []byte(args[1])) })
+}
+
+func (s *stage) revoke([]string) error { s.RevokeTokens(); return nil }
+func (s *stage) expire([]string) error { s.ExpireTokens(); return nil }
+func (s *stage) reset([]string) error  { s.ResetStats(); return nil }
+func (s *stage) stop([]string) error   { return s.Close() }
+
+func (s *stage) deny(args []string) error {
+	s.DenyConsent(len(args) == 1 && args[0] == "yes")
+	return nil
+}
+
+func (s *stage) account(args []string) error {
+	token, err := json.Marshal(s.Token(drivetest.Ask{User: args[0]}))
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(s.work, "state", "token.json"), token, 0o600)
+}
+
+func (s *stage) storage(args []string) error {
+	n, err := strconv.ParseInt(args[0], 10, 64)
+	s.SetStorageLimit(n)
+	return err
+}
+
+func (s *stage) slow(args []string) error {
+	latency, err := time.ParseDuration(args[0])
+	if err != nil {
+		return err
+	}
+	t := drivetest.Throttle{Latency: latency}
+	if len(args) > 1 {
+		if t.BytesPerSecond, err = strconv.Atoi(args[1]); err != nil {
+			return err
+		}
+	}
+	s.SetThrottle(t)
+	return nil
+}
+
+// requests compares how many requests came, and starts counting anew.
+func (s *stage) requests(args []string) error {
+	want, err := strconv.Atoi(args[len(args)-1])
+	if err != nil {
+		return err
+	}
+	stats := s.Stats()
+	got := stats.Total()
+	if len(args) > 1 {
+		got = stats.Requests[drivetest.Kind(args[0])]
+	} else {
+		s.ResetStats()
+	}
+	if got != want {
+		return fmt.Errorf("%d requests, want %d: %v", got, want, stats)
+	}
+	return nil
+}
+
+func (s *stage) twice(args []string) error {
+	if got := fmt.Sprint(s.Stats().SentTwice); got != args[0] {
+		return fmt.Errorf("%s bytes were sent twice, want %s", got, args[0])
+	}
+	return nil
+}
+
+func (s *stage) hits(args []string) error {
+	got := s.Hits()
+	if args[0] == "+" && got > 0 || fmt.Sprint(got) == args[0] {
+		return nil
+	}
+	return fmt.Errorf("the fault struck %d times, want %s", got, args[0])
+}
+
+// interrupt sends SIGINT to the acb that holds the lock, whose number stands
+// in the note beside it, when a request comes.
+func (s *stage) interrupt(args []string) error {
+	kind := drivetest.Kind(args[0])
+	at, err := strconv.ParseInt(args[1], 10, 64)
+	if err != nil {
+		return err
+	}
+	var seen atomic.Int64
+	s.OnRequest(func(_ int, r drivetest.Info) {
+		if r.Kind != kind || seen.Add(1)-1 != at {
+			return
+		}
+		var note struct{ PID int }
+		data, err := os.ReadFile(filepath.Join(s.work, "state", "lock.json"))
+		if err == nil && json.Unmarshal(data, &note) == nil {
+			if p, err := os.FindProcess(note.PID); err == nil {
+				p.Signal(os.Interrupt)
+			}
+		}
+	})
+	return nil
+}
+
+// tree prints what is there: the text of small files, size and MD5 of others.
+// What lies below $WORK is printed as from there, other folders of the
+// machine as they are.
+func (s *stage) tree(args []string) error {
+	long := slices.Contains(args, "-l")
+	binned := slices.Contains(args, "-trash")
+	top := host
+	if n := len(args); n > 0 && strings.HasPrefix(args[n-1], "Drive:") {
+		top = strings.TrimPrefix(args[n-1], "Drive:")
+	}
+	all := s.Tree("root")
+	if binned {
+		all = s.TreeWithTrash("root")
+	}
+	below := path.Join(top, filepath.ToSlash(s.work)) + "/"
+	for _, p := range slices.Sorted(maps.Keys(all)) {
+		name, ok := strings.CutPrefix(p, below)
+		if !ok && !strings.HasPrefix(below, p+"/") {
+			name, ok = strings.CutPrefix(p, top+"/")
+		}
+		if !ok || name == "" {
+			continue
+		}
+		line, err := s.line(name, all[p], long)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(s.out, line)
+	}
+	return nil
+}
+
+func (s *stage) line(name string, n drivetest.Node, long bool) (string, error) {
+	line := printable(name)
+	switch {
+	case n.Kind == "folder":
+		line += "/"
+	case n.Size <= 100:
+		content, err := s.Content(n.ID)
+		if err != nil {
+			return "", err
+		}
+		line += " " + strconv.Quote(string(content))
+	default:
+		line += fmt.Sprintf(" %d bytes, md5 %s", n.Size, n.MD5)
+	}
+	if long {
+		line += fmt.Sprintf(" %s k=%s m=%s", n.ModTime.Format(time.RFC3339Nano), n.AppProps["acb.k"], n.AppProps["acb.m"])
+	}
+	if n.Trashed {
+		line += " (in the bin)"
+	}
+	return line, nil
+}
+
+// printable writes control characters as Go does.
+func printable(s string) string {
+	q := strconv.QuoteToGraphic(s)
+	return strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`)
+}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"maps"
+	"slices"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// named returns the file that a script's word names.
+func named(ts *testscript.TestScript, word string) string {
+	name, err := strconv.Unquote(`"` + word + `"`)
+	if err != nil {
+		ts.Fatalf("%s: write it as a Go string without the quotes: %v", word, err)
+	}
+	return ts.MkAbs(name)
+}
+
+// fileCommand makes a file that looks random.
+func fileCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: file NAME SIZE")
+	}
+	size, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	sum := fnv.New64a()
+	sum.Write([]byte(args[0]))
+	var seed [32]byte
+	copy(seed[:], sum.Sum(nil))
+	content := make([]byte, size)
+	rand.NewChaCha8(seed).Read(content) // never fails
+	file := named(ts, args[0])
+	ts.Check(os.MkdirAll(filepath.Dir(file), 0o755))
+	ts.Check(os.WriteFile(file, content, 0o644))
+	old := time.Now().Add(-time.Hour)
+	ts.Check(os.Chtimes(file, old, old))
+}
+
+// mtimeCommand sets the time of a file or folder.
+func mtimeCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: mtime NAME AGE|TIME")
+	}
+	at, err := time.Parse(time.RFC3339Nano, args[1])
+	if err != nil {
+		var age time.Duration
+		age, err = time.ParseDuration(args[1])
+		at = time.Now().Add(-age)
+	}
+	ts.Check(err)
+	ts.Check(os.Chtimes(named(ts, args[0]), at, at))
+}
+
+// fifoCommand makes a named pipe.
+func fifoCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: fifo NAME")
+	}
+	ts.Check(mkfifo(named(ts, args[0])))
+}
+
+// summaryCommand compares counters of the summary on stdout.
+func summaryCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: summary KEY=VALUE... | summary keys")
+	}
+	lines := strings.Split(strings.TrimSpace(ts.ReadFile("stdout")), "\n")
+	var sum map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &sum); err != nil {
+		ts.Fatalf("the last line of stdout is no summary: %v", err)
+	}
+	if kind := string(sum["type"]); kind != `"summary"` {
+		ts.Fatalf("the last line of stdout is of type %s, not a summary", kind)
+	}
+	if args[0] == "keys" {
+		fmt.Fprintln(ts.Stdout(), strings.Join(slices.Sorted(maps.Keys(sum)), "\n"))
+		return
+	}
+	for _, arg := range args {
+		key, want, ok := strings.Cut(arg, "=")
+		if !ok {
+			ts.Fatalf("%s: write KEY=VALUE", arg)
+		}
+		if got, ok := sum[key]; !ok {
+			ts.Fatalf("the summary has no %s", key)
+		} else if string(got) != want {
+			ts.Fatalf("%s is %s, want %s", key, got, want)
+		}
+	}
+}

@@ -1,0 +1,6 @@
+package main
+
+import "errors"
+
+// Windows has no named pipes among its files.
+func mkfifo(string) error { return errors.ErrUnsupported }
