@@ -31,7 +31,7 @@ func unpackContents(id FolderID, rec []byte) ([]Content, string) {
 	}
 	d := decoder{rest: body}
 	n := d.uvarint()
-	if n > uint64(len(d.rest)) {
+	if n > uint64(len(d.rest))/3 { // each takes a head and two lengths
 		return nil, "their number cannot be"
 	}
 	list := make([]Content, n)

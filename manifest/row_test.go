@@ -246,3 +246,23 @@ func FuzzPackContents(f *testing.F) {
 		}
 	})
 }
+
+// FuzzStep is FuzzPack for the journal.
+func FuzzStep(f *testing.F) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for _, st := range []Step{
+		{Kind: Put, Folder: 2, Entry: someEntry(r, "a"), Reason: EndModified},
+		move(2, "a", 3, "b", "id"), drop(2, "a", "id"), putFolder(4, 2, "d"), dropFolder(4),
+	} {
+		f.Add(st.encode()[recordHead:])
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var st Step
+		if !st.decode(body) {
+			return
+		}
+		if again := st.encode()[recordHead:]; !bytes.Equal(body, again) {
+			t.Fatalf("%x decodes to %+v, and that encodes to\n%x", body, st, again)
+		}
+	})
+}
