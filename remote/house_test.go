@@ -65,15 +65,19 @@ type house struct {
 
 // file is one file on the disk.
 type file struct {
-	data  []byte
-	stat  manifest.Stat
-	reads int
-	onEnd func(*file) // called when the file has been read to its end
+	data   []byte
+	stat   manifest.Stat
+	reads  int
+	onRead func(*file) // called after each read
+	onEnd  func(*file) // called when the file has been read to its end
 }
 
 func (f *file) ReadAt(p []byte, off int64) (int, error) {
 	n, err := bytes.NewReader(f.data).ReadAt(p, off)
-	if off+int64(n) >= int64(len(f.data)) {
+	if f.onRead != nil {
+		f.onRead(f)
+	}
+	if n > 0 && off+int64(n) >= int64(len(f.data)) {
 		f.reads++
 		if f.onEnd != nil {
 			f.onEnd(f)

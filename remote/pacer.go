@@ -2,6 +2,7 @@ package remote
 
 import (
 	"context"
+	"math"
 	"sync"
 	"time"
 )
@@ -118,7 +119,7 @@ func (p *pacer) fill(now time.Time) {
 	if p.rate < p.knee {
 		p.rate = min(p.knee, p.rate+p.knee*dt/10) // half lost is back in five seconds
 	} else {
-		p.rate *= 1 + 0.01*min(dt, 10)
+		p.rate *= math.Pow(1.01, min(dt, 600)) // a percent a second
 	}
 	if p.limit > 0 {
 		p.rate = min(p.rate, p.limit)

@@ -137,7 +137,8 @@ func (s *sender) stream(ctx context.Context, ses *session) (*drive.File, error) 
 		var next chan chunk
 		if last {
 			s.facts = sum.facts(cur.end())
-			if err := s.unchanged(cur.end()); err != nil {
+			more, _ := s.content.ReadAt(make([]byte, 1), ses.total) // beyond the end: 0 and EOF
+			if err := s.unchanged(cur.end() + int64(more)); err != nil {
 				return nil, err
 			}
 		} else {

@@ -1,0 +1,268 @@
+package remote
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/oauth2"
+	"google.golang.org/api/googleapi"
+
+	"github.com/autocloudbackup/acb/manifest"
+)
+
+func TestClassify(t *testing.T) {
+	answer := func(status int, reason, message string) error {
+		g := &googleapi.Error{Code: status, Message: message, Header: http.Header{}}
+		if reason != "" {
+			g.Errors = []googleapi.ErrorItem{{Reason: reason, Message: message}}
+		}
+		return g
+	}
+	for _, tt := range []struct {
+		err  error
+		want Class
+	}{
+		{answer(400, "badRequest", "Bad Request"), Permanent},
+		{answer(400, "invalid", "Invalid Value"), Permanent},
+		{answer(400, "invalid", "The provided file ID is not usable."), BadID},
+		{answer(400, "fileIdNotUsable", "no"), BadID},
+		{answer(400, "failedPrecondition", ""), RateLimit},
+		{answer(401, "authError", "Invalid Credentials"), Auth},
+		{answer(401, "", ""), Auth},
+		{answer(403, "userRateLimitExceeded", "User Rate Limit Exceeded"), RateLimit},
+		{answer(403, "rateLimitExceeded", ""), RateLimit},
+		{answer(403, "sharingRateLimitExceeded", ""), RateLimit},
+		{answer(403, "dailyLimitExceeded", ""), DailyCap},
+		{answer(403, "storageQuotaExceeded", ""), StorageFull},
+		{answer(403, "quotaExceeded", ""), StorageFull},
+		{answer(403, "insufficientPermissions", ""), Auth},
+		{answer(403, "accessNotConfigured", ""), Auth},
+		{answer(403, "insufficientFilePermissions", ""), Permanent},
+		{answer(403, "insufficientParentPermissions", ""), Permanent},
+		{answer(403, "appNotAuthorizedToFile", ""), Permanent},
+		{answer(403, "cannotAddParent", ""), Permanent},
+		{answer(403, "fieldNotWritable", ""), Permanent},
+		{answer(403, "propertyLengthLimitExceeded", ""), Permanent},
+		{answer(403, "numChildrenInNonRootLimitExceeded", ""), Permanent},
+		{answer(403, "myDriveHierarchyDepthLimitExceeded", ""), Permanent},
+		{answer(403, "forbidden", ""), Permanent},
+		{answer(404, "notFound", "File not found: X."), NotFound},
+		{answer(408, "", ""), Transient},
+		{answer(409, "fileIdInUse", ""), Conflict},
+		{answer(409, "duplicate", ""), Conflict},
+		{answer(410, "", ""), NotFound},
+		{answer(413, "", ""), Permanent},
+		{answer(429, "rateLimitExceeded", ""), RateLimit},
+		{answer(429, "", ""), RateLimit},
+		{answer(500, "internalError", ""), Transient},
+		{answer(502, "", ""), Transient},
+		{answer(503, "backendError", ""), Transient},
+		{answer(500, "userRateLimitExceeded", ""), Transient},
+		{io.ErrUnexpectedEOF, Transient},
+		{&url.Error{Op: "Post", URL: "https://x/y?upload_id=s3cret", Err: io.EOF}, Transient},
+		{&url.Error{Op: "Post", URL: "https://x", Err: context.Canceled}, Canceled},
+		{context.DeadlineExceeded, Transient},
+		{&url.Error{Op: "Get", URL: "https://x", Err: &oauth2.RetrieveError{ErrorCode: "invalid_grant"}}, Auth},
+		{&oauth2.RetrieveError{ErrorCode: "invalid_client"}, Auth},
+		{&oauth2.RetrieveError{Response: &http.Response{StatusCode: 503}}, Transient},
+		{&Error{Class: BadID}, BadID},
+		{fmt.Errorf("wrapped: %w", &Error{Class: NotFound}), NotFound},
+	} {
+		e := classify(tt.err)
+		if e.Class != tt.want {
+			t.Errorf("%v: %s, want %s", tt.err, e.Class, tt.want)
+		}
+		if strings.Contains(e.Error(), "s3cret") {
+			t.Errorf("session address in %q", e)
+		}
+		var re *oauth2.RetrieveError
+		if errors.As(tt.err, &re) && !errors.As(error(e), &re) {
+			t.Errorf("%v: the oauth2 error is lost", tt.err)
+		}
+	}
+	if classify(nil) != nil {
+		t.Error("nil is an error")
+	}
+}
+
+func TestRetryPolicy(t *testing.T) {
+	for _, tt := range []struct {
+		e     Error
+		tries int
+	}{
+		{Error{Class: Permanent}, 0},
+		{Error{Class: Transient}, retriesTransient},
+		{Error{Class: RateLimit}, retriesRate},
+		{Error{Class: Auth, Status: 401}, 1},
+		{Error{Class: Auth, Status: 403}, 0},
+		{Error{Class: NotFound}, retriesNotFound},
+		{Error{Class: StorageFull}, 0},
+		{Error{Class: Conflict}, 0},
+		{Error{Class: Canceled}, 0},
+		{Error{Class: Permanent, Reason: "parentNotAFolder"}, 1},
+	} {
+		var p tries
+		n := 0
+		for n < 100 {
+			e := tt.e
+			pause, again := p.next(&e)
+			if !again {
+				break
+			}
+			if pause > maxBackoff || tt.e.Class == Transient && pause < min(time.Second<<n, maxBackoff) {
+				t.Errorf("%s: pause %d is %s", tt.e.Class, n, pause)
+			}
+			n++
+		}
+		if n != tt.tries {
+			t.Errorf("%s %d %s: %d repetitions, want %d", tt.e.Class, tt.e.Status, tt.e.Reason, n, tt.tries)
+		}
+	}
+	var p tries
+	if pause, _ := p.next(&Error{Class: Transient, RetryAfter: time.Minute}); pause != time.Minute {
+		t.Errorf("Retry-After of a minute: %s", pause)
+	}
+	for i := 0; ; i++ { // a rate limit in the words of the daily cap becomes one
+		e := &Error{Class: RateLimit, Message: capMessage}
+		if _, again := p.next(e); !again {
+			if e.Class != DailyCap {
+				t.Errorf("class %s after %d", e.Class, i)
+			}
+			break
+		}
+	}
+}
+
+func TestNames(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		kind manifest.Kind
+		want string
+	}{
+		{"plain.txt", manifest.File, "plain.txt"},
+		{"é/\n'\"\\ ", manifest.File, "é/\n'\"\\ "},
+		{"e\u0301", manifest.File, "e\u0301"},
+		{"a\xffb", manifest.File, "a\u201bFFb"},
+		{"\u201bFF", manifest.File, "\u201bE2\u201b80\u201b9BFF"},
+		{"\u201b", manifest.File, "\u201b"},
+		{"\u201bff", manifest.File, "\u201bff"},
+		{"\ufffd", manifest.File, "\ufffd"},
+		{"link", manifest.Symlink, "link.rclonelink"},
+		{"dir\x80", manifest.Dir, "dir\u201b80"},
+	} {
+		got := EncodeName(tt.name, tt.kind)
+		if got != tt.want {
+			t.Errorf("%q is %q on Drive, want %q", tt.name, got, tt.want)
+		}
+		if back := DecodeName(got, tt.kind); back != tt.name {
+			t.Errorf("%q comes back as %q", tt.name, back)
+		}
+	}
+}
+
+func FuzzName(f *testing.F) {
+	for _, s := range []string{"a", "\xff", "\u201bFF", "\u201b\u201bFF", "\u201bF\xff", "\xe2\x80", "\xe2\x80\x9bE2", ".rclonelink"} {
+		f.Add(s, uint8(manifest.File))
+		f.Add(s, uint8(manifest.Symlink))
+	}
+	f.Fuzz(func(t *testing.T, name string, k uint8) {
+		kind := manifest.Kind(k%3 + 1)
+		on := EncodeName(name, kind)
+		if strings.ToValidUTF8(on, "") != on {
+			t.Fatalf("%q is %q on Drive, no UTF-8", name, on)
+		}
+		if back := DecodeName(on, kind); back != name { // so two names are never one on Drive
+			t.Fatalf("%q is %q on Drive and comes back as %q", name, on, back)
+		}
+	})
+}
+
+const twoParts = "--b\r\nContent-Type: application/http\r\nContent-ID: <response-1>\r\n\r\n" +
+	"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{\"id\":\"one\"}\r\n" +
+	"--b\r\nContent-Type: application/http\r\nContent-ID: response-0\r\n\r\n" +
+	"HTTP/1.1 403 Forbidden\r\nRetry-After: 7\r\nContent-Length: 51\r\n\r\n" +
+	"{\"error\":{\"errors\":[{\"reason\":\"rateLimitExceeded\"}]}}\r\n--b--\r\n"
+
+func TestParseBatch(t *testing.T) {
+	const kind = "multipart/mixed; boundary=b"
+	parts, err := parseBatch(strings.NewReader(strings.Replace(twoParts, "51", "53", 1)), kind, 3)
+	if err != nil || parts[2] != nil {
+		t.Fatalf("%v %v", parts, err)
+	}
+	if body, e := parts[1].outcome(); e != nil || string(body) != `{"id":"one"}` {
+		t.Errorf("%s %v", body, e)
+	}
+	if _, e := parts[0].outcome(); e == nil || e.Class != RateLimit || e.RetryAfter != 7*time.Second {
+		t.Errorf("%+v", e)
+	}
+	for cut := range len(twoParts) { // torn anywhere: no part that is not whole
+		parts, err := parseBatch(strings.NewReader(twoParts[:cut]), kind, 2)
+		if p := parts[1]; p != nil && string(p.body) != `{"id":"one"}` || err == nil && parts[0] != nil {
+			t.Fatalf("cut at %d: %v, %v", cut, err, parts)
+		}
+	}
+	for _, kind := range []string{"", "text/html", "multipart/mixed", "multipart/mixed; boundary="} {
+		if _, err := parseBatch(strings.NewReader(twoParts), kind, 2); err == nil {
+			t.Errorf("Content-Type %q accepted", kind)
+		}
+	}
+}
+
+func FuzzParseBatch(f *testing.F) {
+	f.Add([]byte(twoParts), uint8(2))
+	f.Add([]byte("--b--"), uint8(1))
+	f.Fuzz(func(t *testing.T, data []byte, n uint8) {
+		parts, _ := parseBatch(bytes.NewReader(data), "multipart/mixed; boundary=b", int(n))
+		if len(parts) != int(n) {
+			t.Fatalf("%d parts for %d calls", len(parts), n)
+		}
+		for _, p := range parts {
+			if p != nil {
+				p.outcome()
+			}
+		}
+	})
+}
+
+func TestSessionAddress(t *testing.T) {
+	for _, tt := range []struct {
+		endpoint, location string
+		ok                 bool
+	}{
+		{"https://www.googleapis.com", "https://www.googleapis.com/upload/drive/v3/files?upload_id=x", true},
+		{"https://www.googleapis.com", "https://storage.googleapis.com/x?upload_id=x", true},
+		{"https://www.googleapis.com", "https://googleapis.com.evil.example/x?upload_id=x", false},
+		{"https://www.googleapis.com", "http://www.googleapis.com/x?upload_id=x", false},
+		{"http://127.0.0.1:5", "http://127.0.0.1:5/x", true},
+		{"http://127.0.0.1:5", "http://127.0.0.1:6/x", false},
+		{"http://127.0.0.1:5", "/x", false},
+		{"http://127.0.0.1:5", "", false},
+	} {
+		d, err := New(Options{
+			Endpoint: tt.endpoint, Client: http.DefaultClient, Folder: "f", Host: "h", Installation: "i", Now: time.Now,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.sessionAddress(tt.location); (err == nil) != tt.ok {
+			t.Errorf("%s from %s: %v", tt.location, tt.endpoint, err)
+		}
+	}
+}
+
+func TestStoredBytes(t *testing.T) {
+	for in, want := range map[string]int64{"": 0, "bytes=0-0": 1, "bytes=0-262143": 262144, "bytes=1-5": -1, "0-5": -1, "bytes=0--5": -1, "bytes=0-x": -1} {
+		got, err := storedBytes(in)
+		if (err != nil) != (want < 0) || err == nil && got != want {
+			t.Errorf("%q: %d %v", in, got, err)
+		}
+	}
+}
