@@ -129,8 +129,11 @@ func (c *call) checkInsert(e *edit, blob bool) (*item, error) {
 	if blob && !native(e.mime) && c.tok.Service && up.Drive == "" {
 		return nil, errStorage()
 	}
-	if most := d.opt.MaxItems; most > 0 && d.created >= most || d.created >= 500_000_000 {
+	if d.created >= d.opt.MaxItems {
 		return nil, errForbidden("activeItemCreationLimitExceeded", "The limit for items that this account created has been exceeded.")
+	}
+	if up.Drive != "" && d.inDrive[up.Drive] >= d.opt.MaxDriveItems {
+		return nil, errForbidden("teamDriveFileLimitExceeded", "The limit for items in this shared drive has been exceeded.")
 	}
 	if _, _, err := e.properties(c, &item{}); err != nil {
 		return nil, err

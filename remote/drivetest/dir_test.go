@@ -34,6 +34,8 @@ func TestStateSurvivesAKill(t *testing.T) {
 	gone := w.file("gone", top, "x")
 	w.want(204, "DELETE", "/drive/v3/files/"+gone, "")
 	id := w.newID()
+	half := w.newID()
+	w.want(308, "PUT", w.session(`{"id":"`+half+`"}`), repeat(kib256), "Content-Range: bytes 0-262143/*")
 	page := w.want(200, "GET", "/drive/v3/changes/startPageToken", "").text("startPageToken")
 	loc := w.session(`{"name":"big","parents":["` + top + `"]}`)
 	w.want(308, "PUT", loc, repeat(2*kib256), "Content-Range: bytes 0-524287/*")
@@ -58,6 +60,12 @@ func TestStateSurvivesAKill(t *testing.T) {
 		t.Errorf("%s", a.body)
 	}
 	again.want(200, "POST", "/drive/v3/files", `{"id":"`+id+`"}`, auth)
+	again.d.ResetStats()
+	second := again.want(200, "POST", "/upload/drive/v3/files?uploadType=resumable", `{"id":"`+half+`"}`, auth).header.Get("Location")
+	again.want(308, "PUT", second, repeat(kib256), "Content-Range: bytes 0-262143/*", auth)
+	if s := again.d.Stats(); s.SentTwice != kib256 {
+		t.Errorf("a second session for one id: twice %d", s.SentTwice)
+	}
 	again.want(409, "POST", "/drive/v3/files", `{"id":"`+gone+`"}`, auth)
 	again.want(404, "GET", "/drive/v3/files/"+gone, "", auth)
 	again.want(200, "GET", "/drive/v3/files/"+shared+"?supportsAllDrives=true", "", auth)

@@ -30,10 +30,11 @@ type Drive struct {
 	reserved map[string]*reservation
 	oldest   []string // reserved ids in the order of their making
 	changes  []change
-	seq      int64 // of the last change
-	created  int   // items ever created
-	lists    int   // files.list calls so far
-	used     map[string]int64
+	seq      int64            // of the last change
+	created  int              // items ever created
+	lists    int              // files.list calls so far
+	used     map[string]int64 // bytes by account or shared drive
+	inDrive  map[string]int   // items by shared drive
 	today    map[string]*dayUse
 	auth     authState
 	sessions map[string]*session
@@ -89,7 +90,7 @@ func New(o Options) (*Drive, error) {
 	o = o.withDefaults()
 	d := &Drive{
 		opt: o, items: map[string]*item{}, gone: map[string]*tombstone{}, roots: map[string]*item{},
-		reserved: map[string]*reservation{}, used: map[string]int64{}, today: map[string]*dayUse{},
+		reserved: map[string]*reservation{}, used: map[string]int64{}, inDrive: map[string]int{}, today: map[string]*dayUse{},
 		sessions: map[string]*session{}, sending: map[string]*session{}, cursors: map[string]*cursor{},
 	}
 	d.auth.init()
@@ -185,6 +186,9 @@ func (d *Drive) link(it *item) {
 	if it.Parent == "" {
 		return
 	}
+	if it.Drive != "" {
+		d.inDrive[it.Drive]++
+	}
 	it.up = d.items[it.Parent]
 	if it.up == nil {
 		return
@@ -250,6 +254,9 @@ func (d *Drive) remove(top *item) {
 		d.gone[it.ID] = t
 		d.changes = append(d.changes, change{d.seq, it.ID})
 		delete(d.items, it.ID)
+		if it.Drive != "" {
+			d.inDrive[it.Drive]--
+		}
 		d.saveGone(t)
 	})
 	d.trimChanges()

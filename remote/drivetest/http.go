@@ -147,6 +147,9 @@ func (d *Drive) write(w http.ResponseWriter, r *http.Request, c *call, rep *repl
 		return
 	}
 	body := rep.body
+	if c.eff.op == opTorn && len(body) == 0 {
+		panic(http.ErrAbortHandler) // half of nothing
+	}
 	if len(body) > 0 && !d.opt.Unsettled.NoGzip && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") &&
 		strings.Contains(r.UserAgent(), "gzip") {
 		var b bytes.Buffer

@@ -194,6 +194,16 @@ func (d *Drive) settle() {
 		d.changes = append(d.changes, change{t.Seq, t.ID})
 	}
 	sortChanges(d.changes)
+	for _, id := range d.sessionQ {
+		s := d.sessions[id]
+		switch {
+		case s == nil || s.Done != "":
+		case d.opt.Discard: // its bytes were never kept
+			delete(d.sessions, id)
+		case s.Key != "":
+			d.sending[s.Key] = s
+		}
+	}
 	d.created = len(d.items) + len(d.gone)
 	d.blobs.sweep(func(key string) bool { s := d.sessions[key]; return s != nil && s.Done == "" })
 	if d.log.lines > 1000 && d.log.lines > 2*d.records() {

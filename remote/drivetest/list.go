@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // cursor is where a listing goes on: the rest of what it found. Items that
@@ -113,6 +114,14 @@ func (d *Drive) ForgetPageTokens() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.cursors, d.cursorQ = map[string]*cursor{}, nil
+}
+
+// SetListLag changes how long, and for how many calls, files.list does not see
+// an item made from now on.
+func (d *Drive) SetListLag(lag time.Duration, calls int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.opt.ListLag, d.opt.ListLagCalls = lag, calls
 }
 
 // checkCorpora refuses combinations of the shared-drive parameters.

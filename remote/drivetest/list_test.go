@@ -205,6 +205,15 @@ func TestSharedDrive(t *testing.T) {
 		t.Errorf("%s", a.body)
 	}
 	wide.want(200, "GET", "/drive/v3/drives/"+id, "")
+	team := start(t, drivetest.Options{MaxDriveItems: 1})
+	id = team.d.AddSharedDrive("small")
+	body := fmt.Sprintf(`{"parents":[%q]}`, id)
+	x := team.want(200, "POST", "/drive/v3/files?"+all, body).text("id")
+	if a := team.do("POST", "/drive/v3/files?"+all, body); a.reason() != "teamDriveFileLimitExceeded" {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	team.want(204, "DELETE", "/drive/v3/files/"+x+"?"+all, "")
+	team.want(200, "POST", "/drive/v3/files?"+all, body)
 	made := wide.want(200, "POST", "/drive/v3/drives?requestId=r1", `{"name":"two"}`)
 	wide.want(409, "POST", "/drive/v3/drives?requestId=r1", `{"name":"two"}`)
 	wide.want(200, "GET", "/drive/v3/files/"+made.text("id")+"?"+all, "")

@@ -19,11 +19,12 @@ type Options struct {
 	IDLife     time.Duration // of reserved ids that are not used; 0 means 24 h. Google names no number
 	SessionTTL time.Duration // of an upload session without traffic; 0 means 7 days. Source: upload guide
 
-	StorageLimit int64 // bytes of the account; 0 means unlimited
-	DailyUpload  int64 // bytes a day (Drive: 750 GB); the file that crosses the line completes; 0 means unlimited
-	MaxDepth     int   // nested folders; 0 means 100. Source: folder limits in the Drive guide
-	MaxChildren  int   // items in a folder other than the root; 0 means 500000. Source: same page
-	MaxItems     int   // items the account may create, and in a shared drive; 0 means 500 million and 500000
+	StorageLimit  int64 // bytes of the account; 0 means unlimited
+	DailyUpload   int64 // bytes a day (Drive: 750 GB); the file that crosses the line completes; 0 means unlimited
+	MaxDepth      int   // nested folders; 0 means 100. Source: folder limits in the Drive guide
+	MaxChildren   int   // items in a folder other than the root; 0 means 500000. Source: same page
+	MaxItems      int   // items ever created; 0 means 500 million. Source: same page
+	MaxDriveItems int   // items in a shared drive; 0 means 500000. Source: shared drive limits in the guide
 
 	IgnoreUnknown bool          // unknown JSON fields and query parameters are ignored instead of 400
 	ListLag       time.Duration // a new item is invisible to files.list for so long
@@ -79,6 +80,8 @@ func (o Options) withDefaults() Options {
 	o.SessionTTL = cmp.Or(o.SessionTTL, 7*24*time.Hour)
 	o.MaxDepth = cmp.Or(o.MaxDepth, 100)
 	o.MaxChildren = cmp.Or(o.MaxChildren, 500_000)
+	o.MaxItems = cmp.Or(o.MaxItems, 500_000_000)
+	o.MaxDriveItems = cmp.Or(o.MaxDriveItems, 500_000)
 	o.LogSize = cmp.Or(o.LogSize, 4096)
 	return o
 }

@@ -26,7 +26,7 @@ type session struct {
 
 	Done  string `json:"done,omitempty"` // the file that came of it
 	Total int64  `json:"total"`          // bytes, -1 while unknown
-	key   string // what it sends: a file's new content, or the file of a reserved id
+	Key   string `json:"key,omitempty"`  // what it sends: a file's new content, or the file of a reserved id
 	saved []byte // as the journal has it
 
 	mu    sync.Mutex // held while bytes come in; guards Total and what follows
@@ -133,25 +133,28 @@ func (d *Drive) addSession(s *session, id string) {
 	}
 	d.sessions[s.ID] = s
 	d.sessionQ = append(d.sessionQ, s.ID)
-	if s.key = "create " + id; s.Target != "" {
-		s.key = "update " + s.Target
+	if s.Key = "create " + id; s.Target != "" {
+		s.Key = "update " + s.Target
 	} else if id == "" {
 		return
 	}
-	if prev := d.sending[s.key]; prev != nil && prev.mu.TryLock() {
-		if !prev.dead && prev.w != nil {
+	if prev := d.sending[s.Key]; prev != nil && prev.mu.TryLock() {
+		if prev.w == nil {
+			prev.w = d.blobs.resume(prev.ID) // it was begun before the look-alike was
+		}
+		if !prev.dead {
 			s.acked = max(prev.w.size, prev.acked)
 		}
 		prev.mu.Unlock()
 	}
-	d.sending[s.key] = s
+	d.sending[s.Key] = s
 }
 
 // endSession forgets a session. The lock must be held.
 func (d *Drive) endSession(s *session) {
 	delete(d.sessions, s.ID)
-	if d.sending[s.key] == s {
-		delete(d.sending, s.key)
+	if d.sending[s.Key] == s {
+		delete(d.sending, s.Key)
 	}
 	d.saveEnd(s)
 }
@@ -428,8 +431,8 @@ func (c *call) complete(s *session) (any, error) {
 		d.rec.content(0, size)
 	}
 	s.Done, s.Total, s.w = it.ID, size, nil
-	if d.sending[s.key] == s {
-		delete(d.sending, s.key)
+	if d.sending[s.Key] == s {
+		delete(d.sending, s.Key)
 	}
 	d.saveSession(s)
 	return like.uploaded(it, m), nil

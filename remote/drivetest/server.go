@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -16,7 +17,10 @@ type Server struct {
 
 	http   *http.Server
 	served chan struct{}
-	client *http.Client
+
+	mine    sync.Mutex // guards the clients
+	clients []*http.Client
+	client  *http.Client // of the account and the client that every Drive has
 }
 
 // Start makes a Drive and serves it on a loopback port, for tests. It panics
@@ -91,31 +95,34 @@ func (d *Drive) Serve(ctx context.Context, l net.Listener) error {
 // Client gives an HTTP client that sends a bearer token of scope drive.file
 // with each request to this server, and keeps its connections to itself.
 func (s *Server) Client() *http.Client {
-	s.mu.Lock()
-	c := s.client
-	s.mu.Unlock()
-	if c == nil {
-		c = s.ClientFor(Ask{})
-		s.mu.Lock()
-		s.client = c
-		s.mu.Unlock()
+	s.mine.Lock()
+	defer s.mine.Unlock()
+	if s.client == nil {
+		s.client = s.newClient(Ask{})
 	}
-	return c
+	return s.client
 }
 
 // ClientFor is Client for another account, client or scope.
 func (s *Server) ClientFor(a Ask) *http.Client {
-	return &http.Client{Transport: &bearer{token: s.Token(a).AccessToken, base: &http.Transport{MaxIdleConnsPerHost: 16}}}
+	s.mine.Lock()
+	defer s.mine.Unlock()
+	return s.newClient(a)
+}
+
+func (s *Server) newClient(a Ask) *http.Client {
+	c := &http.Client{Transport: &bearer{token: s.Token(a).AccessToken, base: &http.Transport{MaxIdleConnsPerHost: 16}}}
+	s.clients = append(s.clients, c)
+	return c
 }
 
 // Close ends server and Drive; requests in flight are cut.
 func (s *Server) Close() error {
 	err := s.http.Close()
 	<-s.served
-	s.mu.Lock()
-	c := s.client
-	s.mu.Unlock()
-	if c != nil {
+	s.mine.Lock()
+	defer s.mine.Unlock()
+	for _, c := range s.clients {
 		c.CloseIdleConnections()
 	}
 	return errors.Join(err, s.Drive.Close())

@@ -73,6 +73,9 @@ func (c *call) change(it *item, e *edit, rev *revision, contentType string) erro
 func (d *Drive) move(it, to *item) {
 	d.used[d.purse(it)] -= it.used()
 	d.unlink(it)
+	if it.Drive != "" {
+		d.inDrive[it.Drive]--
+	}
 	it.Parent, it.Drive = to.ID, to.Drive
 	d.link(it)
 	d.used[d.purse(it)] += it.used()
