@@ -166,6 +166,14 @@ func (s *Store) Meta(key string) (string, error) {
 	return reading(s.c).Meta(key)
 }
 
+// Row returns a folder as the last Fold left it, and whether it is there.
+// Unlike a Reader, it keeps the log of the database from growing.
+func (s *Store) Row(id FolderID) (Row, bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return reading(s.c).Row(id)
+}
+
 // SetMeta keeps values under their keys; an empty value removes its key.
 // The keys of the store's own are refused.
 func (s *Store) SetMeta(values map[string]string) error {

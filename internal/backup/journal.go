@@ -224,13 +224,13 @@ func (j *journal) tick(stop context.CancelCauseFunc) (done func() error) {
 }
 
 // folder returns Drive's id of a folder.
-func (j *journal) folder(known *manifest.Reader, id manifest.FolderID) (manifest.FileID, error) {
+func (j *journal) folder(id manifest.FolderID) (manifest.FileID, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if f, ok := j.folders[id]; ok {
 		return f, nil
 	}
-	row, ok, err := known.Row(id)
+	row, ok, err := j.Store.Row(id)
 	if err != nil {
 		return "", err
 	}

@@ -169,7 +169,7 @@ func (r *run) metaNumber(key string) (int64, error) {
 }
 
 // environment gives remote what it needs of this run, and what to call when
-// Apply has returned.
+// Apply has returned: it flushes the journal.
 func (r *run) environment(ctx context.Context, stop context.CancelCauseFunc) (env remote.Env, done func() error, err error) {
 	if err := r.layout(ctx); err != nil {
 		return env, nil, err
@@ -183,14 +183,10 @@ func (r *run) environment(ctx context.Context, stop context.CancelCauseFunc) (en
 		return env, nil, err
 	}
 	r.journal.folders[manifest.Root] = lay.Host
-	known, err := r.Store.Reader()
-	if err != nil {
-		return env, nil, err
-	}
 	files := scan.NewFiles(r.Sources)
 	flush := r.journal.tick(stop)
 	env = remote.Env{
-		Folder: func(id manifest.FolderID) (manifest.FileID, error) { return r.journal.folder(known, id) },
+		Folder: r.journal.folder,
 		Open: func(op *plan.Op) (remote.Content, error) {
 			f, err := files.Open(op.Path)
 			if err != nil {
@@ -203,7 +199,5 @@ func (r *run) environment(ctx context.Context, stop context.CancelCauseFunc) (en
 		Gen:     gen,
 		Sent:    func(n int) { r.progress.sent(int64(n)) },
 	}
-	return env, func() error {
-		return errors.Join(flush(), known.Close())
-	}, nil
+	return env, flush, nil
 }
