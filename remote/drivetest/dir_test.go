@@ -200,6 +200,9 @@ func TestExport(t *testing.T) {
 		name := filepath.Join(out, "top", "a%2Fb")
 		p, err := os.ReadFile(name)
 		info, _ := os.Stat(name)
+		if mode := info.Mode().Perm(); mode&0o222 != 0 {
+			t.Errorf("mode %v", mode)
+		}
 		if err != nil || string(p) != "content" || !info.ModTime().Equal(time.Date(2020, 2, 3, 4, 5, 6, 789e6, time.UTC)) {
 			t.Errorf("%q %v %v", p, info, err)
 		}

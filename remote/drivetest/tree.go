@@ -119,7 +119,9 @@ func (it *item) node() Node {
 
 // Export lays what lies below a folder out as plain folders and files in dir,
 // with names as Tree writes them, content by hard link where the file system
-// allows, and modification times. It adds and replaces, and removes nothing.
+// allows, and modification times. Files are readable by their owner only and
+// writable by nobody, because a linked one is the Drive's own. It adds and
+// replaces, and removes nothing.
 func (d *Drive) Export(root, dir string) error {
 	type job struct {
 		path string
@@ -177,7 +179,7 @@ func (d *Drive) exportFile(blob, to string, mod time.Time) error {
 			return err
 		}
 		defer from.Close()
-		f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+		f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if err != nil {
 			return err
 		}
@@ -189,7 +191,10 @@ func (d *Drive) exportFile(blob, to string, mod time.Time) error {
 			return err
 		}
 	}
-	return os.Chtimes(to, mod, mod)
+	if err := os.Chtimes(to, mod, mod); err != nil {
+		return err
+	}
+	return os.Chmod(to, 0o400)
 }
 
 // Content gives the content of a file's head.
