@@ -20,9 +20,6 @@ import (
 // batchPath is where Drive takes batches. Source: Drive's discovery document.
 const batchPath = "batch/drive/v3"
 
-// batchTimeout bounds one batch, whose parts Drive works off one by one.
-const batchTimeout = 3 * time.Minute
-
 // maxAnswer bounds the JSON of one answer; the largest that we ask for, a page
 // of a listing, has far less.
 const maxAnswer = 8 << 20
@@ -135,7 +132,7 @@ func (d *Drive) exchange(ctx context.Context, batch []*call) {
 
 // post sends the batch and reads as many parts of the answer as arrive whole.
 func (d *Drive) post(ctx context.Context, batch []*call) ([]*part, error) {
-	ctx, cancel := context.WithTimeout(ctx, batchTimeout)
+	ctx, cancel := context.WithTimeout(ctx, d.stall)
 	defer cancel()
 	const boundary = "acb-batch-7f1c0e5d9a" // may not occur in the parts: JSON and URLs hold no line "--..."
 	body := encodeBatch(boundary, d.root.EscapedPath(), batch)

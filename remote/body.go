@@ -17,11 +17,11 @@ import (
 // counted counts bytes from several goroutines.
 type counted = atomic.Int64
 
-// stall is how long an upload may stand still, sending or waiting for the
-// answer, before it is given up as cut.
-const stall = 2 * time.Minute
+// stallLimit is how long a request may stand still, sending or waiting for the
+// answer, before it is given up as cut. A batch is worked off call by call.
+const stallLimit = 2 * time.Minute
 
-var errStalled = errors.New("nothing moved for two minutes")
+var errStalled = errors.New("the connection stood still")
 
 // body is the body of an upload: head and tail are form, content is counted.
 type body struct {
@@ -63,11 +63,11 @@ func (s *sender) post(ctx context.Context, u upload) (*http.Response, []byte, er
 	d := s.run.d
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	watch := time.AfterFunc(stall, func() { cancel(errStalled) })
+	watch := time.AfterFunc(d.stall, func() { cancel(errStalled) })
 	defer watch.Stop()
 	b := u.body
 	b.moved = func(n int) {
-		watch.Reset(stall)
+		watch.Reset(d.stall)
 		if n == 0 {
 			return
 		}

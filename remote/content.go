@@ -46,7 +46,7 @@ func (r *run) contents(ctx context.Context, ops []*plan.Op) {
 	for block := range slices.Chunk(ops, maxIDs) {
 		var err error
 		if e := r.stopped(); e != nil {
-			err = e // no ids for what will not be sent
+			err = e.again() // no ids for what will not be sent
 		} else if ctx.Err() == nil {
 			err = r.begin(ctx, block)
 		}
@@ -96,9 +96,7 @@ func (r *run) deliver(ctx context.Context, op *plan.Op) (*sender, *drive.File, e
 		return nil, nil, classify(context.Canceled)
 	}
 	if e := r.stopped(); e != nil {
-		own := *e
-		own.Do = ""
-		return nil, nil, &own
+		return nil, nil, e.again()
 	}
 	parent, err := r.parent(op.Parent)
 	if err != nil {
@@ -264,12 +262,24 @@ func (s *sender) meta() *meta {
 		m = &meta{Name: EncodeName(s.op.Name, s.stat.Kind), MimeType: typeOf(s.op.Name, s.stat.Kind)}
 		m.stamp(s.stat, s.clamp, s.run.d.opt.Now())
 	}
-	if s.facts.known {
+	switch h := s.scanned(); {
+	case s.facts.known:
 		m.AppProperties[propHash] = s.facts.hash.String()
-	} else if !s.create {
+	case !h.IsZero():
+		m.AppProperties[propHash] = h.String()
+	case !s.create:
 		m.AppProperties[propHash] = nil
 	}
 	return m
+}
+
+// scanned returns the hash that the scan has computed of this very state of
+// the file, if it has.
+func (s *sender) scanned() manifest.Hash {
+	if c := s.op.File; c != nil && c.New != nil && c.New.Stat == s.stat && !c.New.Flags.Has(manifest.Racy) {
+		return c.New.Hash
+	}
+	return manifest.Hash{}
 }
 
 // digest computes BLAKE3 and MD5 in one pass.

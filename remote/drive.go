@@ -44,9 +44,10 @@ type Drive struct {
 	pace  *pacer
 	meter meter
 	ids   idPool
-	small int64 // smallFile; the package's tests lower it
-	chunk int64 // firstChunk; likewise
-	fresh bool  // HostFolder has just made the host folder; until the end of the next Apply
+	small int64         // smallFile; the package's tests lower it
+	chunk int64         // firstChunk; likewise
+	stall time.Duration // stallLimit; likewise
+	fresh bool          // HostFolder has just made the host folder; until the end of the next Apply
 
 	accountOnce sync.Mutex
 	account     *Account
@@ -84,7 +85,7 @@ func New(o Options) (*Drive, error) {
 	if !strings.HasSuffix(root.Path, "/") {
 		root.Path += "/"
 	}
-	d := &Drive{opt: o, root: root, small: smallFile, chunk: firstChunk}
+	d := &Drive{opt: o, root: root, small: smallFile, chunk: firstChunk, stall: stallLimit}
 	next := o.Client.Transport
 	if next == nil {
 		next = http.DefaultTransport
@@ -148,7 +149,7 @@ func (d *Drive) Account(ctx context.Context) (Account, error) {
 		return *d.account, nil
 	}
 	var got *drive.About
-	if e := d.try(ctx, 0, func(ctx context.Context) (err error) {
+	if e := d.read(ctx, func(ctx context.Context) (err error) {
 		got, err = d.svc.About.Get().Fields("user(permissionId,emailAddress,displayName),storageQuota").Context(ctx).Do()
 		return err
 	}); e != nil {

@@ -72,7 +72,7 @@ func (e *Error) Error() string {
 	default:
 		fmt.Fprintf(&b, "%d %s: %s", e.Status, e.Reason, e.Message)
 	}
-	if h := hints[e.Class]; h != "" {
+	if h := e.hint(); h != "" {
 		b.WriteString(" (" + h + ")")
 	}
 	return b.String()
@@ -81,11 +81,19 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// hints say what a person can do.
-var hints = map[Class]string{
-	StorageFull: "Drive is full: free some room, empty its trash, or get more storage",
-	DailyCap:    "today's upload quota is spent; the next run after it renews goes on from here",
-	Auth:        "sign in with: acb auth",
+// hint says what a person can do.
+func (e *Error) hint() string {
+	switch {
+	case e.Reason == "accessNotConfigured":
+		return "enable the Google Drive API in the Google Cloud project of your credentials"
+	case e.Class == StorageFull:
+		return "Drive is full: free some room, empty its trash, or get more storage"
+	case e.Class == DailyCap:
+		return "today's upload quota is spent; the next run after it renews goes on from here"
+	case e.Class == Auth:
+		return "sign in with: acb auth"
+	}
+	return ""
 }
 
 // reasons gives the class of a refusal that only its reason tells, whatever
@@ -226,6 +234,13 @@ func withoutQuery(err error) error {
 func firstLine(s string) string {
 	s, _, _ = strings.Cut(strings.TrimSpace(s), "\n")
 	return s[:min(len(s), 200)]
+}
+
+// again returns the error for another operation that it keeps from running.
+func (e *Error) again() *Error {
+	own := *e
+	own.Do = ""
+	return &own
 }
 
 // about says what was tried and returns e, a nil included.

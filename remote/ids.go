@@ -42,7 +42,7 @@ func (d *Drive) reserve(ctx context.Context, n, ahead int) ([]manifest.FileID, *
 	for len(d.ids.ids) < n {
 		var got []string
 		count := min(maxIDs, max(n, ahead)-len(d.ids.ids))
-		if e := d.try(ctx, 0, func(ctx context.Context) error {
+		if e := d.read(ctx, func(ctx context.Context) error {
 			r, err := d.svc.Files.GenerateIds().Count(int64(count)).Fields("ids").Context(ctx).Do()
 			if err == nil {
 				got = r.Ids

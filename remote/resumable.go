@@ -293,10 +293,13 @@ func storedBytes(r string) (int64, error) {
 	return n + 1, nil
 }
 
-// patchHash puts the BLAKE3 of a large file, which is known only when all of
-// it was read, on Drive with the next house-keeping calls. The time goes
-// along, for a patch may touch it.
+// patchHash puts the BLAKE3 of a large file, which as a rule is known only
+// when all of it was read, on Drive with the next house-keeping calls. The
+// time goes along, for a patch may touch it.
 func (s *sender) patchHash(f *drive.File) {
+	if s.facts.hash == s.scanned() {
+		return // it went up with the session
+	}
 	m := &meta{
 		ModifiedTime:  driveTime(s.stat.ModTime, s.clamp, s.run.d.opt.Now()),
 		AppProperties: props{propHash: s.facts.hash.String()},

@@ -84,6 +84,15 @@ func (d *Drive) try(ctx context.Context, writes int, f func(context.Context) err
 	}
 }
 
+// read is try for a call of the generated client that changes nothing.
+func (d *Drive) read(ctx context.Context, f func(context.Context) error) *Error {
+	return d.try(ctx, 0, func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, d.stall)
+		defer cancel()
+		return f(ctx)
+	})
+}
+
 // once runs f and classifies what it ended with. When ctx ends, f has the
 // grace period to finish.
 func (d *Drive) once(ctx context.Context, f func(context.Context) error) *Error {
