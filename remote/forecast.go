@@ -84,7 +84,10 @@ func (t *tally) metadata(n int64) {
 func (t *tally) content(size int64) {
 	n := int64(1)
 	if size > smallFile {
-		for left, chunk := size, int64(firstChunk); left > 0; chunk = min(chunk*2, maxChunk) {
+		// The second chunk is read while the first is under way, and so
+		// before that has told how fast the line is.
+		n++
+		for left, chunk := size-firstChunk, int64(firstChunk); left > 0; chunk = min(chunk*2, maxChunk) {
 			left -= chunk
 			n++
 		}

@@ -24,20 +24,24 @@ func terminal(fd int) bool { return term.IsTerminal(fd) }
 // A display shows how a run goes on: a line that is redrawn on a terminal,
 // a plain line now and then elsewhere, nothing when quiet.
 type display struct {
+	// out takes whole lines for stdout while the display is there.
+	out  io.Writer
 	quit chan struct{}
 	done sync.WaitGroup
 }
 
 func (a *app) newDisplay(b *backup.Backup, asJSON bool) *display {
-	d := &display{quit: make(chan struct{})}
-	if a.quiet || asJSON {
-		return d
-	}
-	d.done.Add(1)
-	if isTerminal(a.err) {
-		go d.draw(a.err, b, a.now)
-	} else {
-		go d.lines(a.err, b, a.now)
+	d := &display{out: a.out, quit: make(chan struct{})}
+	switch {
+	case a.quiet || asJSON:
+	case isTerminal(a.err):
+		p := mpb.New(mpb.WithOutput(a.err), mpb.WithAutoRefresh(), mpb.WithRefreshRate(drawEvery))
+		if isTerminal(a.out) {
+			d.out = p // above the line, or the two would write over each other
+		}
+		d.done.Go(func() { d.draw(p, b, a.now) })
+	default:
+		d.done.Go(func() { d.lines(a.err, b, a.now) })
 	}
 	return d
 }
@@ -49,14 +53,9 @@ func (d *display) stop() {
 }
 
 // draw redraws one line on a terminal.
-func (d *display) draw(w io.Writer, b *backup.Backup, now func() time.Time) {
-	defer d.done.Done()
-	p := mpb.New(mpb.WithOutput(w), mpb.WithAutoRefresh(), mpb.WithRefreshRate(drawEvery))
-	bar := p.AddBar(0, mpb.BarRemoveOnComplete(), mpb.BarFillerClearOnComplete(),
-		mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return progressLine(b.Progress(), now()) })),
-		mpb.BarFillerTrim(), mpb.BarWidth(1), mpb.BarFillerMiddleware(func(mpb.BarFiller) mpb.BarFiller {
-			return mpb.BarFillerFunc(func(io.Writer, decor.Statistics) error { return nil })
-		}))
+func (d *display) draw(p *mpb.Progress, b *backup.Backup, now func() time.Time) {
+	line := decor.Any(func(decor.Statistics) string { return progressLine(b.Progress(), now()) })
+	bar := p.MustAdd(0, nil, mpb.PrependDecorators(line))
 	<-d.quit
 	bar.Abort(true)
 	p.Wait()
@@ -64,7 +63,6 @@ func (d *display) draw(w io.Writer, b *backup.Backup, now func() time.Time) {
 
 // lines writes a plain line now and then.
 func (d *display) lines(w io.Writer, b *backup.Backup, now func() time.Time) {
-	defer d.done.Done()
 	t := time.NewTicker(lineEvery)
 	defer t.Stop()
 	for {

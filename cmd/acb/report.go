@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/autocloudbackup/acb/internal/backup"
 	"github.com/autocloudbackup/acb/internal/plan"
@@ -18,12 +19,17 @@ import (
 // shown returns a path as the system writes it, fit for a terminal: bytes
 // that are no text are quoted, control characters do nothing.
 func shown(p manifest.Path) string {
+	return plain(exact(p))
+}
+
+// plain takes the power over a terminal from a text.
+func plain(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
+		if unicode.IsControl(r) {
 			return '\uFFFD'
 		}
 		return r
-	}, exact(p))
+	}, s)
 }
 
 // exact returns a path as the system writes it, as valid UTF-8 and yet
@@ -33,7 +39,7 @@ func exact(p manifest.Path) string { return runlog.Quote(scan.OSPath(p)) }
 // finish reports a run and returns its exit code as an error.
 func (a *app) finish(sum *backup.Summary, s *session, f scanFlags) error {
 	if f.json {
-		if err := a.reportJSON(sum); err != nil {
+		if err := a.reportJSON(sum, f.dryRun); err != nil {
 			return err
 		}
 	} else {
@@ -81,11 +87,14 @@ func (a *app) report(sum *backup.Summary, s *session, dryRun bool) {
 		fmt.Fprintln(a.out, "0 requests to Drive")
 		return
 	}
-	what := "sent"
+	what, eta := "sent", ""
 	if dryRun {
 		what = "would send"
+		if sum.ETA > 0 {
+			eta = ", in about " + took(sum.ETA)
+		}
 	}
-	fmt.Fprintf(a.out, "%s %s in %s\n", what, humanize.IBytes(uint64(c.BytesSent)), count(c.Requests, "request", "requests"))
+	fmt.Fprintf(a.out, "%s %s in %s%s\n", what, humanize.IBytes(uint64(c.BytesSent)), count(c.Requests, "request", "requests"), eta)
 }
 
 // changes puts the counts into one line, the zeroes left out.
@@ -122,7 +131,7 @@ func lines(w io.Writer, limit int, what string, list []backup.Failure) {
 			fmt.Fprintf(w, "acb: and %d more, see the log\n", len(list)-i)
 			return
 		}
-		fmt.Fprintf(w, "acb: %s: %s: %s\n", what, shown(f.Path), f.Reason)
+		fmt.Fprintf(w, "acb: %s: %s: %s\n", what, shown(f.Path), plain(f.Reason))
 	}
 }
 
@@ -173,12 +182,14 @@ type (
 		Files  int    `json:"files"`
 	}
 	jsonOp struct {
-		Type  string `json:"type"` // "plan"
-		Op    string `json:"op"`
-		Path  string `json:"path"`
-		From  string `json:"from,omitempty"`
-		Bytes int64  `json:"bytes,omitempty"`
-		Files int    `json:"files,omitempty"`
+		Type    string  `json:"type"` // "plan" of a dry run, "done" with -v
+		Op      string  `json:"op"`
+		Path    string  `json:"path"`
+		From    string  `json:"from,omitempty"`
+		Bytes   int64   `json:"bytes,omitempty"` // content
+		Files   int     `json:"files,omitempty"` // that a trashed folder takes along
+		ID      string  `json:"id,omitempty"`
+		Seconds float64 `json:"seconds,omitempty"`
 	}
 	jsonSource struct {
 		Path  string `json:"path"`
@@ -189,12 +200,13 @@ type (
 		Run  int64  `json:"run,omitempty"`
 		backup.Counts
 		Seconds    float64            `json:"seconds"`
+		ETA        *float64           `json:"eta_seconds,omitempty"` // of a dry run
 		Conditions []backup.Condition `json:"conditions"`
 		Sources    []jsonSource       `json:"sources"`
 	}
 )
 
-func (a *app) reportJSON(sum *backup.Summary) error {
+func (a *app) reportJSON(sum *backup.Summary, dryRun bool) error {
 	enc := json.NewEncoder(a.out)
 	enc.SetEscapeHTML(false)
 	var first error
@@ -218,6 +230,10 @@ func (a *app) reportJSON(sum *backup.Summary) error {
 		Type: "summary", Run: sum.Run, Counts: sum.Counts, Seconds: sum.Took.Seconds(),
 		Conditions: append([]backup.Condition{}, sum.Conditions...), Sources: []jsonSource{},
 	}
+	if dryRun {
+		eta := sum.ETA.Seconds()
+		out.ETA = &eta
+	}
 	for _, s := range sum.Sources {
 		out.Sources = append(out.Sources, jsonSource{s.Path, s.State})
 	}
@@ -231,29 +247,11 @@ func (a *app) showPlan(p *plan.Plan, asJSON bool) {
 	enc.SetEscapeHTML(false)
 	for _, stage := range p.Stages {
 		for _, op := range stage {
-			bytes := int64(0)
-			if op.Kind.Sends() {
-				bytes = op.Stat.Size
-			}
 			if asJSON {
-				o := jsonOp{Type: "plan", Op: op.Kind.String(), Path: exact(op.Path), Bytes: bytes, Files: op.Files}
-				if op.From != "" {
-					o.From = exact(op.From)
-				}
-				enc.Encode(o) // a closed stdout is noticed by the summary
-				continue
+				enc.Encode(opJSON("plan", op)) // a closed stdout is noticed by the summary
+			} else {
+				fmt.Fprintln(a.out, opLine(op))
 			}
-			line := fmt.Sprintf("%-13s %s", op.Kind, shown(op.Path))
-			if op.From != "" {
-				line = fmt.Sprintf("%-13s %s -> %s", op.Kind, shown(op.From), shown(op.Path))
-			}
-			if op.Kind.Sends() {
-				line += " (" + humanize.IBytes(uint64(bytes)) + ")"
-			}
-			if op.Files > 0 {
-				line += " (" + count(int64(op.Files), "file", "files") + ")"
-			}
-			fmt.Fprintln(a.out, line)
 		}
 	}
 }

@@ -62,6 +62,7 @@ func (a *app) scan(ctx context.Context, f scanFlags) error {
 		return &exitError{exitUsage, err}
 	}
 	show := a.newDisplay(s.Backup, f.json)
+	s.Watch = a.narrator(show.out, f.json)
 	if f.dryRun {
 		p, sum, err := s.Plan(ctx, req)
 		show.stop()

@@ -3,7 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"io"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -12,8 +12,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
-
-	"maps"
 
 	"github.com/autocloudbackup/acb/remote/drivetest"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -61,11 +59,10 @@ type stage struct {
 	*drivetest.Server
 	ts   *testscript.TestScript
 	work string
-	out  io.Writer
 }
 
 func driveCommand(ts *testscript.TestScript, neg bool, args []string) {
-	s := &stage{ts.Value(driveKey{}).(*drivetest.Server), ts, ts.Getenv("WORK"), ts.Stdout()}
+	s := &stage{ts.Value(driveKey{}).(*drivetest.Server), ts, ts.Getenv("WORK")}
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: drive SUBCOMMAND...; there are %v", slices.Sorted(maps.Keys(driveCommands)))
 	}
@@ -243,6 +240,7 @@ func (s *stage) tree(args []string) error {
 	if binned {
 		all = s.TreeWithTrash("root")
 	}
+	out := s.ts.Stdout() // an empty tree is an answer too
 	below := path.Join(top, filepath.ToSlash(s.work)) + "/"
 	for _, p := range slices.Sorted(maps.Keys(all)) {
 		name, ok := strings.CutPrefix(p, below)
@@ -256,7 +254,7 @@ func (s *stage) tree(args []string) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintln(s.out, line)
+		fmt.Fprintln(out, line)
 	}
 	return nil
 }

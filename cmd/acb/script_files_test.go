@@ -4,15 +4,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"maps"
-	"slices"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -46,6 +45,21 @@ func fileCommand(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.Chtimes(file, old, old))
 }
 
+// manyCommand makes N files NAME-1, NAME-2, ..., each with its name in it.
+func manyCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: many NAME N")
+	}
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	first := named(ts, args[0])
+	ts.Check(os.MkdirAll(filepath.Dir(first), 0o755))
+	for i := range n {
+		name := fmt.Sprintf("%s-%d", first, i+1)
+		ts.Check(os.WriteFile(name, []byte(filepath.Base(name)+"\n"), 0o644))
+	}
+}
+
 // mtimeCommand sets the time of a file or folder.
 func mtimeCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
@@ -69,21 +83,36 @@ func fifoCommand(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(mkfifo(named(ts, args[0])))
 }
 
+// summaryOf reads the last line of a --json output.
+func summaryOf(ts *testscript.TestScript, file string) map[string]json.RawMessage {
+	lines := strings.Split(strings.TrimSpace(ts.ReadFile(file)), "\n")
+	var sum map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &sum); err != nil {
+		ts.Fatalf("the last line of %s is no summary: %v", file, err)
+	}
+	if kind := string(sum["type"]); kind != `"summary"` {
+		ts.Fatalf("the last line of %s is of type %s, not a summary", file, kind)
+	}
+	return sum
+}
+
 // summaryCommand compares counters of the summary on stdout.
 func summaryCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
-		ts.Fatalf("usage: summary KEY=VALUE... | summary keys")
+		ts.Fatalf("usage: summary KEY=VALUE... | summary keys | summary same FILE KEY...")
 	}
-	lines := strings.Split(strings.TrimSpace(ts.ReadFile("stdout")), "\n")
-	var sum map[string]json.RawMessage
-	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &sum); err != nil {
-		ts.Fatalf("the last line of stdout is no summary: %v", err)
-	}
-	if kind := string(sum["type"]); kind != `"summary"` {
-		ts.Fatalf("the last line of stdout is of type %s, not a summary", kind)
-	}
-	if args[0] == "keys" {
+	sum := summaryOf(ts, "stdout")
+	switch args[0] {
+	case "keys":
 		fmt.Fprintln(ts.Stdout(), strings.Join(slices.Sorted(maps.Keys(sum)), "\n"))
+		return
+	case "same":
+		other := summaryOf(ts, args[1])
+		for _, key := range args[2:] {
+			if len(sum[key]) == 0 || string(sum[key]) != string(other[key]) {
+				ts.Fatalf("%s is %s, and %s in %s", key, sum[key], other[key], args[1])
+			}
+		}
 		return
 	}
 	for _, arg := range args {

@@ -25,6 +25,10 @@ type Backup struct {
 	Log     *slog.Logger
 	// TokenRequests returns how often a token was asked for so far.
 	TokenRequests func() int64
+	// Watch, when set, is told of each operation when Drive has confirmed it,
+	// or with the reason when it is given up; one at a time. Of one that is
+	// given up, only Op is set.
+	Watch func(ack remote.Ack, err error)
 
 	progress progress
 }
@@ -60,6 +64,9 @@ func (b *Backup) Plan(ctx context.Context, req Request) (*plan.Plan, *Summary, e
 		return nil, r.sum, err
 	}
 	r.countPlanned()
+	if err := r.forecast(); err != nil {
+		return nil, r.sum, err
+	}
 	r.sum.Took = r.Scan.Now().Sub(r.started)
 	return r.planned, r.sum, nil
 }

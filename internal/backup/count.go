@@ -12,9 +12,17 @@ import (
 
 // acked counts what Drive acknowledged.
 func (j *journal) acked(ack remote.Ack) {
+	j.tell(ack, nil)
 	j.sum.Counts.add(ack.Op, int64(ack.Op.FileCount()))
 	if j.pass > 0 && ack.Op.File != nil && ack.Op.File.Old != nil {
 		j.sum.Counts.Unchanged-- // as which the first pass saw it
+	}
+}
+
+// tell hands an operation that ended to who watches.
+func (j *journal) tell(ack remote.Ack, err error) {
+	if j.Watch != nil {
+		j.Watch(ack, err)
 	}
 }
 
@@ -57,6 +65,7 @@ func (j *journal) fail(op *plan.Op, err error) {
 		j.sum.Counts.Skipped += int64(op.FileCount())
 		return
 	}
+	j.tell(remote.Ack{Op: op}, err)
 	j.sum.Counts.Failed += int64(op.FileCount())
 	j.sum.Failures = append(j.sum.Failures, Failure{Path: op.Path, Reason: err.Error()})
 	j.sum.add(Incomplete)
@@ -132,9 +141,6 @@ func (r *run) countPlanned() {
 	for _, stage := range r.planned.Stages {
 		for _, op := range stage {
 			r.sum.Counts.add(op, int64(op.FileCount()))
-			if op.Kind.Sends() {
-				r.sum.Counts.BytesSent += op.Stat.Size
-			}
 		}
 	}
 	for _, f := range r.planned.Local.Files {

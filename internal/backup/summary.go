@@ -71,7 +71,8 @@ type Summary struct {
 	Run        int64 // its number in the manifest; 0 for a dry run
 	Counts     Counts
 	Took       time.Duration
-	Conditions []Condition // gravest first, each once
+	ETA        time.Duration // of a dry run: how long the real one takes at least; 0 if nothing tells
+	Conditions []Condition   // gravest first, each once
 	Failures   []Failure
 	Unsaved    []Failure // not failed and yet not protected: unlistable folders, mount points, ...
 	Held       []plan.Held
