@@ -107,6 +107,7 @@ func (s *scenario) finish() {
 // Whatever happens to one request, the run ends right by itself, and every
 // operation is acknowledged once.
 func TestFaultAtEveryRequest(t *testing.T) {
+	t.Parallel()
 	outer := []drivetest.Effect{
 		drivetest.Lost, drivetest.Cut, drivetest.Torn, drivetest.LostAs(500), drivetest.Unavailable,
 		drivetest.RateLimited, drivetest.TooMany(7 * time.Second), drivetest.Unauthorized, drivetest.Refuse(404, "notFound"),
@@ -195,6 +196,7 @@ func (d *death) RoundTrip(r *http.Request) (*http.Response, error) {
 // A process that dies at any request leaves nothing that the next one does
 // not finish: no duplicate, no orphan.
 func TestDeathAtEveryRequest(t *testing.T) {
+	t.Parallel()
 	for _, does := range []bool{false, true} {
 		for n := 0; ; n++ {
 			s := &scenario{house: newHouse(t, drivetest.Options{Seed: 1, NoSHA: true, ListLag: time.Hour})}

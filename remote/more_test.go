@@ -15,12 +15,13 @@ import (
 
 // A connection that stands still is given up, whatever it was for.
 func TestHang(t *testing.T) {
+	t.Parallel()
 	for _, eff := range []drivetest.Effect{drivetest.Hang, drivetest.HangAfter} {
 		for n := 0; ; n++ {
 			s := &scenario{house: newHouse(t, drivetest.Options{NoSHA: true})}
 			s.small = smallest
 			s.restart()
-			s.d.Hurry(200 * time.Millisecond)
+			s.d.Hurry(100 * time.Millisecond)
 			s.srv.Inject(drivetest.At(n, eff))
 			s.settle()
 			s.apply(s.first()...)
