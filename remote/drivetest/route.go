@@ -50,10 +50,12 @@ var routes = []*route{
 	newRoute(DriveGet, "GET drives/*", "useDomainAdminAccess:b", "drive drive.readonly", (*call).getDrive),
 }
 
-// uploadRoutes are those below /upload/drive/v3; their kind depends on uploadType.
+// uploadRoutes are those below /upload/drive/v3; their kind depends on
+// uploadType. setModifiedDate is a parameter of API v2 that Drive lets pass
+// and ignores. Source: rclone sends it whenever it replaces a large content.
 var uploadRoutes = []*route{
 	newRoute(UploadUnknown, "POST files", createFlags, edits, nil),
-	newRoute(UploadUnknown, "PATCH files/*", updateFlags, edits, nil),
+	newRoute(UploadUnknown, "PATCH files/*", updateFlags+" setModifiedDate:b", edits, nil),
 }
 
 func newRoute(k Kind, where, params, scopes string, do func(*call) (any, error)) *route {

@@ -187,3 +187,14 @@ func TestUpdateContent(t *testing.T) {
 		t.Errorf("twice %d", s.SentTwice)
 	}
 }
+
+func TestSetModifiedDateIsIgnored(t *testing.T) {
+	w := start(t)
+	id := w.file("a.bin", "root", "one")
+	const address = "?uploadType=resumable&fields=modifiedTime&setModifiedDate="
+	a := w.want(200, "PATCH", "/upload/drive/v3/files/"+id+address+"false", `{"modifiedTime":"2001-02-03T04:05:06.789Z"}`)
+	if done := w.want(200, "PUT", a.header.Get("Location"), "two"); done.text("modifiedTime") != "2001-02-03T04:05:06.789Z" {
+		t.Errorf("%s", done.body)
+	}
+	w.want(400, "PATCH", "/upload/drive/v3/files/"+id+address+"maybe", "{}")
+}
