@@ -42,21 +42,23 @@ func newAging(s treeSpec, root string) *aging {
 // round makes one round of changes, n counted from 0.
 func (a *aging) round(n int) error {
 	b := a.spec.begin()
-	part := func(of int) int { return of*(n+1)/ageRounds - of*n/ageRounds }
-	moved, added, files := part(a.spec.Folders/20), part(a.spec.Folders-b.Folders), part(a.spec.Files-b.Files)
-	for range moved {
+	folders, files := a.spec.Folders-b.Folders, a.spec.Files-b.Files
+	for range share(a.spec.Folders/20, n, ageRounds) {
 		if err := a.move(); err != nil {
 			return fmt.Errorf("age tree: %w", err)
 		}
 	}
-	for i := range added {
-		share := files*(i+1)/added - files*i/added
-		if err := a.add(share); err != nil {
+	for range share(folders, n, ageRounds) {
+		if err := a.add(share(files, len(a.dirs)-b.Folders, folders)); err != nil {
 			return fmt.Errorf("age tree: %w", err)
 		}
 	}
 	return nil
 }
+
+// share is the n-th part, counted from 0, of all cut into so many parts as
+// evenly as whole numbers can be.
+func share(all, n, parts int) int { return all*(n+1)/parts - all*n/parts }
 
 // move takes a folder without subfolders into another one, under a new name.
 // Leaves keep the list of folders simple; on Drive and in the manifest a move

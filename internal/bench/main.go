@@ -83,6 +83,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	check := fl.Bool("check", false, "exit with 1 if a limit is missed")
 	fl.StringVar(&b.acb, "acb", "bin/acb", "the acb to measure")
 	fl.StringVar(&b.cache, "cache", filepath.Join(os.TempDir(), "acb-bench"), "where trees and manifests are kept")
+	profiles := fl.String("profiles", "", "build and run an acb that writes profiles into this folder")
 	fl.IntVar(&b.pairs, "pairs", 7, "how often each side is measured")
 	fl.BoolVar(&b.dropCaches, "cold", true, "also measure with cold caches, which empties those of the whole machine")
 	if err := fl.Parse(args); err != nil {
@@ -95,6 +96,11 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		}
 	}
 	var err error
+	if *profiles != "" {
+		if b.acb, err = profiledAcb(ctx, *profiles); err != nil {
+			return err
+		}
+	}
 	if b.acb, err = filepath.Abs(b.acb); err != nil {
 		return err
 	}

@@ -109,7 +109,7 @@ func (l *payload) floor() (float64, error) {
 // files in the page cache.
 func (l *payload) send(ctx context.Context) (float64, error) {
 	d, err := remote.New(remote.Options{
-		Endpoint: googleBase, Client: &http.Client{Transport: &sink{sums: l.sums, sessions: map[string]sinkFile{}}},
+		Endpoint: googleBase, Client: &http.Client{Transport: &sink{sums: l.sums, size: l.size, sessions: map[string]sinkFile{}}},
 		Folder: "top", Host: "bench", Installation: "bench", Transfers: runtime.GOMAXPROCS(0), Now: time.Now,
 	})
 	if err != nil {

@@ -20,6 +20,7 @@ import (
 // is the sender's own work. It knows beforehand what it will be sent.
 type sink struct {
 	sums map[string]string // MD5 by file name
+	size int64             // of every file, bytes
 
 	mu       sync.Mutex
 	ids      int
@@ -91,9 +92,9 @@ func (s *sink) newIDs(count string) any {
 }
 
 // file is the answer to a complete upload.
-func (s *sink) file(f sinkFile, size int64) any {
+func (s *sink) file(f sinkFile) any {
 	return map[string]any{
-		"id": f.ID, "parents": f.Parents, "trashed": false, "size": strconv.FormatInt(size, 10),
+		"id": f.ID, "parents": f.Parents, "trashed": false, "size": strconv.FormatInt(s.size, 10),
 		"md5Checksum": s.sums[f.Name], "headRevisionId": f.ID + "-1",
 	}
 }
@@ -112,7 +113,7 @@ func (s *sink) multipart(req *http.Request) (*http.Response, error) {
 	if _, err := io.Copy(io.Discard, r); err != nil {
 		return nil, err
 	}
-	return s.answer(req, s.file(f, int64(bigFiles.MaxSize/sendParts)))
+	return s.answer(req, s.file(f))
 }
 
 // chunk takes a part of a resumable upload.
@@ -133,7 +134,7 @@ func (s *sink) chunk(req *http.Request, id string) (*http.Response, error) {
 	s.mu.Lock()
 	f := s.sessions[id]
 	s.mu.Unlock()
-	return s.answer(req, s.file(f, total))
+	return s.answer(req, s.file(f))
 }
 
 // batch says yes to every part.
