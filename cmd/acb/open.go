@@ -89,12 +89,13 @@ func (a *app) open(command string, dryRun bool) (s *session, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s = &session{config: cfg}
+	opening := &session{config: cfg}
 	defer func() {
 		if err != nil {
-			s.Close()
+			opening.Close()
 		}
 	}()
+	s = opening // what an error return leaves as nil
 	held, err := lock.Acquire(cfg.State, command, a.now())
 	if err != nil {
 		return nil, err

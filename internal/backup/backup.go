@@ -96,7 +96,7 @@ func (b *Backup) begin(req Request) *run {
 
 // kind names the run in the history.
 func (r *run) kind() string {
-	if len(r.req.Targets) > 0 {
+	if r.named() {
 		return "path"
 	}
 	return "scan"
@@ -123,15 +123,15 @@ func (r *run) plan(ctx context.Context) error {
 func (r *run) scan(ctx context.Context) (*scan.Result, error) {
 	opts := r.Scan
 	opts.Progress = r.progress.scanned
-	if len(r.req.Targets) > 0 {
+	if r.named() {
 		return scan.Paths(ctx, r.Store, r.Sources, r.req.Targets, opts)
 	}
-	seen, err := scan.Tree(ctx, r.Store, r.Sources, opts)
-	if err != nil {
-		return nil, err
-	}
-	return seen, r.retireOutside(seen)
+	return scan.Tree(ctx, r.Store, r.Sources, opts)
 }
+
+// named reports whether the run looks at paths that the user named, and so at
+// no source as a whole: seen.Sources are those paths then.
+func (r *run) named() bool { return len(r.req.Targets) > 0 }
 
 // apply carries the plan out and commits what Drive acknowledged. Again says
 // that Drive has lost something, and that another pass will make it good.

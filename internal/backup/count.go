@@ -3,6 +3,7 @@ package backup
 import (
 	"errors"
 	"io/fs"
+	"slices"
 
 	"github.com/autocloudbackup/acb/internal/plan"
 	"github.com/autocloudbackup/acb/manifest"
@@ -81,8 +82,11 @@ func (r *run) count(seen *scan.Result, changes manifest.Changes) {
 		r.scanned = seen
 		r.countSources(seen)
 		for _, f := range changes.Files {
-			if f.Kind == manifest.Keep {
+			switch f.Kind {
+			case manifest.Keep:
 				r.sum.Counts.Retired++
+			case manifest.Retire:
+				r.sum.Counts.Retired-- // the scan has counted it, and countLocal will
 			}
 		}
 	}
@@ -100,14 +104,13 @@ func (r *run) count(seen *scan.Result, changes manifest.Changes) {
 }
 
 func (r *run) countSources(seen *scan.Result) {
-	c := &r.sum.Counts
-	for i, s := range seen.Sources {
-		c.Unchanged += s.Unchanged
-		c.Retired += s.Retired + s.Pinned
-		c.Unknown += s.Unknown
-		c.Skipped += s.Skipped
-		c.Ignored += s.Ignored
-		c.Own += s.Own
+	r.countScan(&seen.Outside)
+	for i := range seen.Sources {
+		s := &seen.Sources[i]
+		r.countScan(&s.Counts)
+		if r.named() {
+			continue // what could not be looked at is among the skips
+		}
 		state := s.State.String()
 		if s.Reason != "" {
 			state += ": " + s.Reason
@@ -119,14 +122,26 @@ func (r *run) countSources(seen *scan.Result) {
 	}
 }
 
+func (r *run) countScan(s *scan.Counts) {
+	c := &r.sum.Counts
+	c.Unchanged += s.Unchanged
+	c.Retired += s.Retired + s.Pinned
+	c.Unknown += s.Unknown
+	c.Skipped += s.Skipped
+	c.Ignored += s.Ignored
+	c.Own += s.Own
+}
+
 func (r *run) countSkip(s scan.Skip) {
 	f := Failure{Path: s.Path, Reason: s.Class.String() + ": " + s.Reason}
-	switch s.Class {
-	case scan.Vanished, scan.Special, scan.OwnFile:
+	switch {
+	case s.Class == scan.Vanished, s.Class == scan.Special, s.Class == scan.OwnFile:
 		// Nothing that could or should have been saved.
-	case scan.Mountpoint:
+	case s.Class == scan.NotThere && !r.named():
+		// A source, and its state says so.
+	case s.Class == scan.Mountpoint:
 		r.sum.Unsaved = append(r.sum.Unsaved, f)
-	case scan.NotThere, scan.Changing:
+	case s.Class == scan.Changing, r.named() && r.asked(s.Path):
 		r.sum.Counts.Failed++
 		r.sum.Failures = append(r.sum.Failures, f)
 		r.sum.add(Incomplete)
@@ -134,6 +149,11 @@ func (r *run) countSkip(s scan.Skip) {
 		r.sum.Unsaved = append(r.sum.Unsaved, f)
 		r.sum.add(Incomplete)
 	}
+}
+
+// asked reports whether the user named p.
+func (r *run) asked(p manifest.Path) bool {
+	return slices.ContainsFunc(r.req.Targets, func(t scan.Target) bool { return t.Path == p })
 }
 
 // countPlanned counts the plan as if all of it had been done, for a dry run.

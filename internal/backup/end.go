@@ -33,8 +33,8 @@ func (r *run) sources(seen *scan.Result) ([]plan.Source, error) {
 				list[i].Files = b.Files
 			}
 		}
-		if i >= len(seen.Sources) {
-			continue // a --path run looks at no source as a whole
+		if r.named() {
+			continue
 		}
 		switch seen.Sources[i].State {
 		case scan.OK:
@@ -138,7 +138,7 @@ func (r *run) end(ctx context.Context, err error) (*Summary, error) {
 	for _, cond := range r.sum.Conditions {
 		row.Conditions = append(row.Conditions, string(cond))
 	}
-	if row.Complete && r.scanned != nil {
+	if row.Complete && r.scanned != nil && !r.named() {
 		row.Sources = r.completeSources()
 	}
 	r.Log.Info("run ended", "run", int64(r.id), "conditions", row.Conditions, "seconds", r.sum.Took.Seconds(), "counters", c)
