@@ -26,8 +26,6 @@ type usage struct {
 type command struct {
 	args []string
 	env  []string // added to the harness's own
-	dir  string   // "" for the harness's
-	ok   []int    // exit codes beside 0 that are no failure
 }
 
 // measureFlag makes this program a launcher: it runs the command that follows
@@ -44,7 +42,6 @@ func (c command) run(ctx context.Context) (usage, error) {
 	}
 	launcher := exec.CommandContext(ctx, self, append([]string{measureFlag}, c.args...)...)
 	launcher.Env = append(os.Environ(), c.env...)
-	launcher.Dir = c.dir
 	launcher.Stderr = os.Stderr
 	out, err := launcher.Output()
 	if err != nil {
@@ -54,15 +51,10 @@ func (c command) run(ctx context.Context) (usage, error) {
 	if err := json.Unmarshal(out, &u); err != nil {
 		return usage{}, fmt.Errorf("run %s: %w", c, err)
 	}
-	if u.Code == 0 {
-		return u, nil
+	if u.Code != 0 {
+		return usage{}, fmt.Errorf("run %s: exit code %d: %s", c, u.Code, u.Message)
 	}
-	for _, ok := range c.ok {
-		if u.Code == ok {
-			return u, nil
-		}
-	}
-	return usage{}, fmt.Errorf("run %s: exit code %d: %s", c, u.Code, u.Message)
+	return u, nil
 }
 
 func (c command) String() string { return strings.Join(c.args, " ") }
