@@ -88,6 +88,14 @@ func (w *walk) claim(j *job, id manifest.FolderID) *branch {
 	return b
 }
 
+// isElsewhere reports whether a known folder was met by its inode, so that
+// what is at its path is another one.
+func (w *walk) isElsewhere(id manifest.FolderID) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.elsewhere[id]
+}
+
 // placeOf returns where the manifest has a known folder.
 func (w *walk) placeOf(r *manifest.Reader, id manifest.FolderID) (*manifest.Place, error) {
 	var names []string
@@ -113,7 +121,7 @@ func (w *walk) placeOf(r *manifest.Reader, id manifest.FolderID) (*manifest.Plac
 type holding struct {
 	w       *walk
 	r       *manifest.Reader
-	dropped map[*branch]bool
+	dropped map[*branch]walkAs            // what does not hold, and as what it is walked again
 	missed  map[manifest.FolderID]gone    // known folders that are not at their place
 	met     map[manifest.FolderID]*branch // known folders met by inode
 	atPath  map[manifest.FolderID]*branch // known folders taken for what is at their path
@@ -124,9 +132,10 @@ type holding struct {
 //
 // At first all are taken to hold, and then, over and over, those are dropped
 // that the others speak against: evidence may lie inside a branch, as when a
-// folder was moved into what used to be below it.
+// folder was moved into what used to be below it. It ends because each round
+// adds to walk.refuted or walk.elsewhere, which decide when it is walked again.
 func (w *walk) settle(r *manifest.Reader) (h *holding, again bool, err error) {
-	h = &holding{w: w, r: r, dropped: map[*branch]bool{}}
+	h = &holding{w: w, r: r, dropped: map[*branch]walkAs{}}
 	for more := true; more; {
 		if more, err = h.drop(); err != nil {
 			return nil, false, err
@@ -156,7 +165,7 @@ func (h *holding) drop() (bool, error) {
 			return false, err
 		}
 		if !absent {
-			h.dropped[b] = true
+			h.dropped[b] = asAtPath
 			h.w.refuted[id] = true
 		}
 	}
@@ -164,8 +173,8 @@ func (h *holding) drop() (bool, error) {
 		return true, nil
 	}
 	for id, b := range h.atPath {
-		if h.met[id] != nil {
-			h.dropped[b] = true
+		if h.met[id] != nil { // perhaps inside b, so that it is told only once
+			h.dropped[b] = asNew
 		}
 	}
 	return len(h.dropped) > before, nil
@@ -177,7 +186,7 @@ func (h *holding) collect(b *branch) {
 		h.missed[g.row.ID] = g
 	}
 	for _, s := range b.subs {
-		if h.dropped[s] {
+		if _, dropped := h.dropped[s]; dropped {
 			continue
 		}
 		if s.moved {
@@ -219,17 +228,15 @@ func (h *holding) requeue(b *branch) (again bool) {
 	subs := b.subs
 	b.subs = nil
 	for _, s := range subs {
-		if !h.dropped[s] {
+		as, dropped := h.dropped[s]
+		if !dropped {
 			b.subs = append(b.subs, s)
 			again = h.requeue(s) || again
 			continue
 		}
 		h.forget(s)
 		j := s.job
-		j.as = asAtPath
-		if !s.moved && h.met[s.id] != nil {
-			j.as = asNew
-		}
+		j.as = as
 		h.w.queueAgain(j)
 		again = true
 	}
