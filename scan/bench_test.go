@@ -26,7 +26,7 @@ func BenchmarkUnchanged(b *testing.B) {
 		if len(res.Files)+len(res.Folders) == 0 {
 			break
 		}
-		commit(b, s, res)
+		commitPlain(b, s, res)
 	}
 	for b.Loop() {
 		mustTree(b, s, src, Options{})

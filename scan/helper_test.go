@@ -14,6 +14,17 @@ import (
 // has acknowledged everything.
 func commit(t testing.TB, s *manifest.Store, res *Result) manifest.Changes {
 	t.Helper()
+	return commitWith(t, s, res, hashOf)
+}
+
+// commitPlain is commit for contents whose hash does not matter.
+func commitPlain(t testing.TB, s *manifest.Store, res *Result) manifest.Changes {
+	t.Helper()
+	return commitWith(t, s, res, func(testing.TB, manifest.Path, manifest.Kind) manifest.Hash { return manifest.Hash{1} })
+}
+
+func commitWith(t testing.TB, s *manifest.Store, res *Result, hashOf func(testing.TB, manifest.Path, manifest.Kind) manifest.Hash) manifest.Changes {
+	t.Helper()
 	changes := manifest.Diff(res.Observation)
 	s.BeginRun("scan", time.Unix(0, 0))
 	var steps []manifest.Step

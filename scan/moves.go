@@ -121,7 +121,7 @@ func (w *walk) placeOf(r *manifest.Reader, id manifest.FolderID) (*manifest.Plac
 type holding struct {
 	w       *walk
 	r       *manifest.Reader
-	dropped map[*branch]walkAs            // what does not hold, and as what it is walked again
+	dropped map[*branch]bool
 	missed  map[manifest.FolderID]gone    // known folders that are not at their place
 	met     map[manifest.FolderID]*branch // known folders met by inode
 	atPath  map[manifest.FolderID]*branch // known folders taken for what is at their path
@@ -135,7 +135,7 @@ type holding struct {
 // folder was moved into what used to be below it. It ends because each round
 // adds to walk.refuted or walk.elsewhere, which decide when it is walked again.
 func (w *walk) settle(r *manifest.Reader) (h *holding, again bool, err error) {
-	h = &holding{w: w, r: r, dropped: map[*branch]walkAs{}}
+	h = &holding{w: w, r: r, dropped: map[*branch]bool{}}
 	for more := true; more; {
 		if more, err = h.drop(); err != nil {
 			return nil, false, err
@@ -165,7 +165,7 @@ func (h *holding) drop() (bool, error) {
 			return false, err
 		}
 		if !absent {
-			h.dropped[b] = asAtPath
+			h.dropped[b] = true
 			h.w.refuted[id] = true
 		}
 	}
@@ -173,8 +173,9 @@ func (h *holding) drop() (bool, error) {
 		return true, nil
 	}
 	for id, b := range h.atPath {
-		if h.met[id] != nil { // perhaps inside b, so that it is told only once
-			h.dropped[b] = asNew
+		if h.met[id] != nil { // perhaps inside b, and so only now
+			h.dropped[b] = true
+			h.w.elsewhere[id] = true
 		}
 	}
 	return len(h.dropped) > before, nil
@@ -186,7 +187,7 @@ func (h *holding) collect(b *branch) {
 		h.missed[g.row.ID] = g
 	}
 	for _, s := range b.subs {
-		if _, dropped := h.dropped[s]; dropped {
+		if h.dropped[s] {
 			continue
 		}
 		if s.moved {
@@ -228,16 +229,13 @@ func (h *holding) requeue(b *branch) (again bool) {
 	subs := b.subs
 	b.subs = nil
 	for _, s := range subs {
-		as, dropped := h.dropped[s]
-		if !dropped {
+		if !h.dropped[s] {
 			b.subs = append(b.subs, s)
 			again = h.requeue(s) || again
 			continue
 		}
 		h.forget(s)
-		j := s.job
-		j.as = as
-		h.w.queueAgain(j)
+		h.w.queueAgain(s.job)
 		again = true
 	}
 	return again

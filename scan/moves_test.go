@@ -60,6 +60,8 @@ var moveCases = []struct {
 		"deleted a/link\n deleted a/sub/\n deleted a/sub/low/\n deleted a/sub/low/four\n deleted a/sub/three\n modified a/two\n touched a/one"},
 	{"restored from a copy", "cp -a a t; rm -r a; mv t a", ""},
 	{"moved away, and made anew", "mv a c; mkdir a; echo x >a/x", "moved a/ -> c/\n created a/\n created a/x"},
+	{"each into what the other left", "mv a t; mv b u; mkdir a b; mv t b/a; mv u a/b",
+		"moved a/ -> b/a/\n moved b/ -> a/b/\n created a/\n created b/"},
 	{"copied", "cp -a a c", "created c/\n created c/link\n created c/one\n created c/sub/\n created c/sub/low/\n created c/sub/low/four\n created c/sub/three\n created c/two"},
 	{"case only", "mv a A", "moved a/ -> A/"},
 	{"folder becomes a file", "rm -r b; echo file >b", "created b\n deleted b/\n deleted b/five\n deleted b/sub/\n deleted b/sub/six"},

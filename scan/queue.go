@@ -13,17 +13,7 @@ type job struct {
 	branch *branch
 	name   string
 	row    *manifest.Row // what the manifest has at this place; nil if nothing
-	as     walkAs
 }
-
-// walkAs says what a folder may be compared with.
-type walkAs uint8
-
-const (
-	asFound  walkAs = iota // whatever its inode and its path tell
-	asAtPath               // not by its inode again: that was refuted
-	asNew                  // the folder of its path was met elsewhere
-)
 
 // maxIdle is how many handles are kept open for subfolders that are still to
 // come. Deep and wide trees reopen some; every system allows at least 256 open

@@ -41,12 +41,15 @@ func Tree(ctx context.Context, store *manifest.Store, sources []Source, opts Opt
 	if err := (&absences{worker: k, h: h}).list(); err != nil {
 		return nil, err
 	}
+	if err := w.listDisplaced(r); err != nil {
+		return nil, err
+	}
 	return w.result(sources)
 }
 
 func newWalk(ctx context.Context, store *manifest.Store, sources []Source, opts Options) *walk {
 	w := &walk{ctx: ctx, opts: opts.withDefaults(), store: store, sources: sources, devices: map[uint64]*device{},
-		claims: map[manifest.FolderID]*branch{}, refuted: map[manifest.FolderID]bool{}}
+		claims: map[manifest.FolderID]*branch{}, refuted: map[manifest.FolderID]bool{}, elsewhere: map[manifest.FolderID]bool{}}
 	w.wake.L = &w.mu
 	w.today = int32(w.opts.Now().Unix() / (24 * 60 * 60))
 	w.own = ownFilesOf(w.opts.system, w.opts.Own)

@@ -129,32 +129,20 @@ func (n *node) foreign(row *manifest.Row) bool {
 // identify settles which known folder this one is compared with, if any, and
 // in which branch.
 func (k *worker) identify(j *job, n *node, st *info) error {
-	if j.as != asNew {
-		n.row = j.row
-	}
-	same := n.row != nil && (k.w.named || sameFolder(n.row, n.fs, st))
-	if !same && j.as == asFound && !k.w.named {
-		known, err := k.byInode(n, st)
-		if err != nil {
+	n.row = j.row
+	if n.row == nil || !(k.w.named || sameFolder(n.row, n.fs, st)) {
+		k.missed(j)
+		b, known, err := k.claimed(j, n, st)
+		switch {
+		case err != nil:
 			return err
+		case b != nil:
+			n.branch, n.row = b, known
+		case n.row != nil && k.w.isElsewhere(n.row.ID):
+			n.row = nil
+		case n.row != nil:
+			n.branch = j.branch.sub(*j, n.row.ID, false)
 		}
-		if known != nil {
-			if n.oldIn, err = k.w.placeOf(k.r, known.Parent); err != nil {
-				return err
-			}
-			if b := k.w.claim(j, known.ID); b != nil {
-				k.missed(j, n)
-				n.row, n.branch = known, b
-				n.id = known.ID
-				k.locate(n)
-				return nil
-			}
-			n.oldIn = nil
-		}
-	}
-	if !same && n.row != nil {
-		k.missed(j, n)
-		n.branch = j.branch.sub(*j, n.row.ID, false)
 	}
 	if n.row != nil {
 		n.id = n.row.ID
@@ -163,6 +151,27 @@ func (k *worker) identify(j *job, n *node, st *info) error {
 	}
 	k.locate(n)
 	return nil
+}
+
+// claimed begins a branch for a folder that is a known one by its inode, and
+// returns that one.
+func (k *worker) claimed(j *job, n *node, st *info) (*branch, *manifest.Row, error) {
+	if k.w.named {
+		return nil, nil, nil
+	}
+	known, err := k.byInode(n, st)
+	if known == nil || err != nil {
+		return nil, nil, err
+	}
+	oldIn, err := k.w.placeOf(k.r, known.Parent)
+	if err != nil {
+		return nil, nil, onlyDamaged(err)
+	}
+	b := k.w.claim(j, known.ID)
+	if b != nil {
+		n.oldIn = oldIn
+	}
+	return b, known, nil
 }
 
 // sameFolder reports whether a folder is the known one, as far as its file
@@ -176,7 +185,7 @@ func sameFolder(row *manifest.Row, fs *device, st *info) bool {
 
 // missed notes that the folder which the manifest has at a job's place is not
 // the one that is there. That belongs to the branch of the folder above.
-func (k *worker) missed(j *job, n *node) {
+func (k *worker) missed(j *job) {
 	if j.row == nil || j.top.noAbsent {
 		return
 	}

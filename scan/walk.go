@@ -42,6 +42,8 @@ type walk struct {
 	claims  map[manifest.FolderID]*branch // known folders that were met by inode
 	refuted map[manifest.FolderID]bool    // known folders that are still where they were
 
+	elsewhere map[manifest.FolderID]bool // known folders that left their place to another folder
+
 	folders, files atomic.Int64 // for Progress
 	telling        sync.Mutex
 }
