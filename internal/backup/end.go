@@ -5,9 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"syscall"
 
 	"github.com/autocloudbackup/acb/internal/plan"
 	"github.com/autocloudbackup/acb/manifest"
@@ -85,37 +82,6 @@ func (r *run) applied(res remote.Result) error {
 		return err
 	}
 	return r.Store.SetMeta(map[string]string{metaGen: next})
-}
-
-// still makes the last look at the disk before a trash: what the scan saw
-// absent must be absent now, in a source that is there.
-func (r *run) still() func(*plan.Op) error {
-	taken := make(map[manifest.Path]bool) // places that something else has taken since
-	for _, stage := range r.planned.Stages {
-		for _, op := range stage {
-			if !op.Kind.Trashes() {
-				taken[op.Path] = true
-			}
-		}
-	}
-	return func(op *plan.Op) error {
-		if src := op.Sources[0]; src >= 0 {
-			if _, err := os.Lstat(r.Backup.Sources[src].Root); err != nil {
-				return fmt.Errorf("look at the source again: %w", err)
-			}
-		}
-		if taken[op.Path] {
-			return nil
-		}
-		_, err := os.Lstat(scan.OSPath(op.Path))
-		switch {
-		case err == nil:
-			return errors.New("it is there again")
-		case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
-			return nil
-		}
-		return fmt.Errorf("look again: %w", err)
-	}
 }
 
 // end writes the run's row and returns its summary. The error is what the

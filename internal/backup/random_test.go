@@ -110,7 +110,9 @@ func (w *world) inventory() (disk, known int64) {
 		known += int64(len(files))
 		return nil
 	}))
-	return disk, known
+	displaced, err := r.Displaced()
+	w.must(err)
+	return disk, known + int64(len(displaced))
 }
 
 // count demands that each file is in exactly one category: what is on disk
