@@ -2,17 +2,23 @@ package scan
 
 import (
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
 
 // TestModel edits a tree at random, scans it and compares manifest and disk,
-// several rounds a seed.
+// several rounds a seed. ACB_SEEDS is the number of seeds.
 func TestModel(t *testing.T) {
-	for seed := range uint64(12) {
+	seeds, err := strconv.ParseUint(os.Getenv("ACB_SEEDS"), 10, 64)
+	if err != nil {
+		seeds = 12
+	}
+	for seed := range seeds {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
 			e := editor{t: t, root: t.TempDir(), r: rand.New(rand.NewPCG(seed, 0))}
@@ -47,16 +53,16 @@ type editor struct {
 
 // names returns all folders, the root first, and all else.
 func (e *editor) names() (dirs, files []string) {
-	for rel := range onDisk(e.t, e.root) {
-		p := filepath.Join(e.root, rel)
-		if fi, err := os.Lstat(p); err == nil && fi.IsDir() {
-			if rel != "." {
-				dirs = append(dirs, p)
-			}
-		} else {
+	filepath.WalkDir(e.root, func(p string, d fs.DirEntry, _ error) error {
+		switch {
+		case p == e.root:
+		case d.IsDir():
+			dirs = append(dirs, p)
+		default:
 			files = append(files, p)
 		}
-	}
+		return nil
+	})
 	return dirs, files
 }
 
