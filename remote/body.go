@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -23,21 +25,37 @@ const stallLimit = 2 * time.Minute
 
 var errStalled = errors.New("the connection stood still")
 
-// body is the body of an upload: head and tail are form, content is counted.
-type body struct {
+// form is what an upload request holds: the content, and the form around it.
+type form struct {
 	head, content, tail []byte
-	moved               func(content int)
 }
 
-func (b *body) len() int64 { return int64(len(b.head) + len(b.content) + len(b.tail)) }
+func (f *form) len() int64 { return int64(len(f.head) + len(f.content) + len(f.tail)) }
+
+// body reads a form out. The transport may go on reading for a while after
+// the answer or the error has come; the slices are reused by then, so Close
+// ends it, and waits for a Read on its way.
+type body struct {
+	moved func(content int)
+
+	mu     sync.Mutex // guards what follows
+	form   form
+	closed bool
+}
 
 // Read hands out head, content, tail.
 func (b *body) Read(p []byte) (n int, err error) {
-	for _, part := range []*[]byte{&b.head, &b.content, &b.tail} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return 0, net.ErrClosed
+	}
+	f := &b.form
+	for _, part := range []*[]byte{&f.head, &f.content, &f.tail} {
 		k := copy(p[n:], *part)
 		*part = (*part)[k:]
 		n += k
-		if part == &b.content {
+		if part == &f.content {
 			b.moved(k)
 		}
 	}
@@ -47,14 +65,19 @@ func (b *body) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// Close does nothing; the slices are the caller's.
-func (*body) Close() error { return nil }
+// Close lets go of the slices.
+func (b *body) Close() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.closed, b.form = true, form{}
+	return nil
+}
 
 // An upload request.
 type upload struct {
 	method, address string
 	header          http.Header
-	body            body
+	form            form
 }
 
 // post sends an upload request and returns the answer, its body read. Content
@@ -65,7 +88,8 @@ func (s *sender) post(ctx context.Context, u upload) (*http.Response, []byte, er
 	defer cancel(nil)
 	watch := time.AfterFunc(d.stall, func() { cancel(errStalled) })
 	defer watch.Stop()
-	b := u.body
+	b := &body{form: u.form}
+	defer b.Close()
 	b.moved = func(n int) {
 		watch.Reset(d.stall)
 		if n == 0 {
@@ -81,8 +105,8 @@ func (s *sender) post(ctx context.Context, u upload) (*http.Response, []byte, er
 	if err != nil {
 		return nil, nil, err
 	}
-	if req.ContentLength = b.len(); req.ContentLength > 0 {
-		req.Body = &b
+	if req.ContentLength = u.form.len(); req.ContentLength > 0 {
+		req.Body = b
 	}
 	req.Header = u.header
 	req.Header.Set("User-Agent", d.agent(false))

@@ -16,26 +16,20 @@ import (
 // A connection that stands still is given up, whatever it was for.
 func TestHang(t *testing.T) {
 	t.Parallel()
-	for _, eff := range []drivetest.Effect{drivetest.Hang, drivetest.HangAfter} {
-		for n := 0; ; n++ {
-			s := &scenario{house: newHouse(t, drivetest.Options{NoSHA: true})}
-			s.small = smallest
-			s.restart()
-			s.d.Hurry(100 * time.Millisecond)
-			s.srv.Inject(drivetest.At(n, eff))
-			s.settle()
-			s.apply(s.first()...)
-			beyond := s.srv.Calls() <= n
-			s.finish()
-			if t.Failed() {
-				t.Fatalf("%s at %d", eff, n)
-			}
-			s.srv.Close()
-			if beyond {
-				break
-			}
-		}
+	s := &scenario{house: newHouse(t, drivetest.Options{NoSHA: true})}
+	s.small = smallest
+	s.restart()
+	s.d.Hurry(time.Second)
+	s.srv.Inject(drivetest.Several(
+		drivetest.Nth(drivetest.Batch, 0, drivetest.Hang), drivetest.Nth(drivetest.UploadMulti, 1, drivetest.HangAfter),
+		drivetest.Nth(drivetest.UploadStart, 0, drivetest.Hang), drivetest.Nth(drivetest.UploadChunk, 1, drivetest.HangAfter),
+	))
+	s.settle()
+	s.apply(s.first()...)
+	if n := s.srv.Hits(); n != 4 {
+		t.Errorf("%d connections stood still", n)
 	}
+	s.finish()
 }
 
 // The same on a shared drive, where every call must say so.

@@ -40,7 +40,7 @@ func (s *sender) putSmall(ctx context.Context) (*drive.File, error) {
 		resp, answer, err := s.post(ctx, upload{
 			method: method, address: address,
 			header: http.Header{"Content-Type": {"multipart/related; boundary=" + boundary}},
-			body:   body{head: head, content: content, tail: tail},
+			form:   form{head: head, content: content, tail: tail},
 		})
 		if err == nil {
 			err = refusal(resp, answer)

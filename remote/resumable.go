@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"google.golang.org/api/drive/v3"
@@ -83,7 +84,7 @@ func (s *sender) open(ctx context.Context) (*session, error) {
 				"X-Upload-Content-Type":   {m.MimeType},
 				"X-Upload-Content-Length": {strconv.FormatInt(s.stat.Size, 10)},
 			},
-			body: body{head: m.json()},
+			form: form{head: m.json()},
 		})
 		if err == nil {
 			err = refusal(resp, answer)
@@ -126,9 +127,8 @@ func (c *chunk) end() int64 { return c.off + int64(len(c.data)) }
 // the session is left to expire and Drive keeps what it has.
 func (s *sender) stream(ctx context.Context, ses *session) (*drive.File, error) {
 	sum := newDigest()
-	var spare []byte
 	size := s.run.d.chunk
-	cur := s.readChunk(0, size, nil, sum)
+	cur := s.readChunk(0, size, sum)
 	for {
 		if cur.err != nil {
 			return nil, cur.err
@@ -143,7 +143,7 @@ func (s *sender) stream(ctx context.Context, ses *session) (*drive.File, error) 
 			}
 		} else {
 			next = make(chan chunk, 1)
-			go func(off, size int64, buf []byte) { next <- s.readChunk(off, size, buf, sum) }(cur.end(), size, spare)
+			go func(off, size int64) { next <- s.readChunk(off, size, sum) }(cur.end(), size)
 		}
 		began := s.run.d.opt.Now()
 		f, err := s.sendChunk(ctx, ses, &cur, last)
@@ -151,6 +151,8 @@ func (s *sender) stream(ctx context.Context, ses *session) (*drive.File, error) 
 		if next != nil {
 			ahead = <-next
 		}
+		used := cur.data
+		chunks.Put(&used)
 		if err != nil || last {
 			return f, err
 		}
@@ -158,7 +160,7 @@ func (s *sender) stream(ctx context.Context, ses *session) (*drive.File, error) 
 			return nil, fmt.Errorf("%w: it ended after %d of %d bytes", errGone, cur.end(), ses.total)
 		}
 		size = nextChunk(size, s.run.d.opt.Now().Sub(began))
-		spare, cur = cur.data, ahead
+		cur = ahead
 	}
 }
 
@@ -173,9 +175,13 @@ func nextChunk(size int64, took time.Duration) int64 {
 	return size
 }
 
-// readChunk reads up to size bytes at off into buf, or a new one, and hashes them.
-func (s *sender) readChunk(off, size int64, buf []byte, sum *digest) chunk {
+// chunks holds what chunks are read into.
+var chunks = sync.Pool{New: func() any { return new([]byte) }}
+
+// readChunk reads up to size bytes at off and hashes them.
+func (s *sender) readChunk(off, size int64, sum *digest) chunk {
 	n := min(size, s.stat.Size-off)
+	buf := *chunks.Get().(*[]byte)
 	if int64(cap(buf)) < n {
 		buf = make([]byte, n)
 	}
@@ -260,7 +266,7 @@ func (s *sender) putChunk(ctx context.Context, ses *session, data []byte) (*driv
 		resp, answer, err := s.post(ctx, upload{
 			method: http.MethodPut, address: ses.address,
 			header: http.Header{"Content-Range": {span}},
-			body:   body{content: data},
+			form:   form{content: data},
 		})
 		if err != nil {
 			return err
