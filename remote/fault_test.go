@@ -111,12 +111,14 @@ func TestFaultAtEveryRequest(t *testing.T) {
 	outer := []drivetest.Effect{
 		drivetest.Lost, drivetest.Cut, drivetest.Torn, drivetest.LostAs(500), drivetest.Unavailable,
 		drivetest.RateLimited, drivetest.TooMany(7 * time.Second), drivetest.Unauthorized, drivetest.Refuse(404, "notFound"),
-		drivetest.Corrupt, drivetest.CutBody(600 << 10), drivetest.NoRange, drivetest.PartialChunk(300 << 10),
+	}
+	chunk := []drivetest.Effect{
+		drivetest.Corrupt, drivetest.CutBody(300 << 10), drivetest.NoRange, drivetest.PartialChunk(300 << 10),
 		drivetest.SessionLost(404), drivetest.SessionLost(410), drivetest.Fresh404(1),
 	}
 	inner := []drivetest.Effect{
 		drivetest.Lost, drivetest.LostAs(500), drivetest.Unavailable, drivetest.RateLimited, drivetest.Unauthorized,
-		drivetest.Refuse(404, "notFound"), drivetest.DropPart, drivetest.Fresh404(1),
+		drivetest.Refuse(404, "notFound"), drivetest.DropPart,
 	}
 	var kinder drivetest.Unsettled
 	other := drivetest.Unsettled{
@@ -128,6 +130,13 @@ func TestFaultAtEveryRequest(t *testing.T) {
 			faultEach(t, []drivetest.Unsettled{kinder, other}[i%2], func(n int) drivetest.Fault { return drivetest.At(n, eff) })
 		})
 	}
+	for i, eff := range chunk {
+		t.Run("chunk "+eff.String(), func(t *testing.T) {
+			faultEach(t, []drivetest.Unsettled{kinder, other}[i%2], func(n int) drivetest.Fault {
+				return drivetest.Nth(drivetest.UploadChunk, n, eff)
+			})
+		})
+	}
 	for i, eff := range inner {
 		t.Run("part "+eff.String(), func(t *testing.T) {
 			faultEach(t, []drivetest.Unsettled{other, kinder}[i%2], func(n int) drivetest.Fault { return drivetest.InBatch(drivetest.At(n, eff)) })
@@ -135,8 +144,8 @@ func TestFaultAtEveryRequest(t *testing.T) {
 	}
 }
 
-// faultEach runs the scenario with the fault at 0, 1, 2, ... until there is no
-// such request.
+// faultEach runs the scenario with the fault at 0, 1, 2, ... until it strikes
+// nothing any more.
 func faultEach(t *testing.T, u drivetest.Unsettled, at func(n int) drivetest.Fault) {
 	for n := 0; ; n++ {
 		s := &scenario{house: newHouse(t, drivetest.Options{Unsettled: u, Seed: 1, NoSHA: true})}
@@ -146,10 +155,7 @@ func faultEach(t *testing.T, u drivetest.Unsettled, at func(n int) drivetest.Fau
 		s.settle()
 		s.apply(s.first()...)
 		s.apply(s.edit()...)
-		beyond := s.srv.Calls() <= n
-		if strings.HasPrefix(at(n).String(), "in batch") {
-			beyond = s.srv.Parts() <= n
-		}
+		beyond := s.srv.Hits() == 0
 		s.srv.Inject(nil)
 		s.finish()
 		if got := len(s.acks); got != 6+7 {
@@ -162,6 +168,9 @@ func faultEach(t *testing.T, u drivetest.Unsettled, at func(n int) drivetest.Fau
 			t.Fatalf("%s; unsettled %+v", at(n), u)
 		}
 		s.srv.Close()
+		if beyond && n == 0 {
+			t.Fatalf("%s strikes nothing", at(n))
+		}
 		if beyond {
 			return
 		}
