@@ -11,17 +11,19 @@ import (
 	"github.com/autocloudbackup/acb/manifest"
 )
 
-// A failing system fails its nth call, counted over all kinds of calls.
+// A failing system fails its nth call, counted over all kinds of calls, or
+// each that has the given name.
 type failing struct {
 	system
 	calls atomic.Int64
 	nth   int64
+	name  string
 	err   error
 	did   atomic.Pointer[string]
 }
 
 func (f *failing) fail(call string) error {
-	if f.calls.Add(1)-1 != f.nth {
+	if n := f.calls.Add(1) - 1; call != f.name && (f.name != "" || n != f.nth) {
 		return nil
 	}
 	f.did.Store(&call)
@@ -141,6 +143,17 @@ func TestFaults(t *testing.T) {
 				commit(t, s, mustTree(t, s, src, Options{}))
 			})
 		}
+	}
+}
+
+// A folder that was moved and cannot be opened where it is now is not absent.
+func TestMovedAndUnreadable(t *testing.T) {
+	root, s, src := scanned(t, before)
+	sh(t, root, "mv a c; rm -r b")
+	f := &failing{system: native, name: "open c", err: syscall.EACCES}
+	res := expect(t, s, src, Options{system: f}, "deleted b/", "deleted b/five", "deleted b/sub/", "deleted b/sub/six", "skip unreadable c")
+	if c := res.Sources[0].Counts; c.Unknown != 5 || c.Unchanged != 3 || len(res.Unknown) != 1 {
+		t.Errorf("got %+v, %q", c, res.Unknown)
 	}
 }
 

@@ -321,6 +321,11 @@ func (k *worker) unknown(j *job, n *node, class Class, cause error) error {
 	}
 	if j.up == nil {
 		top.res.State, top.res.Reason = Unlisted, skip.Reason
+	} else if n == nil && class == Unreadable {
+		var err error
+		if b, err = k.spare(j); err != nil {
+			return err
+		}
 	}
 	if known != nil {
 		if err := k.unknownBelow(at, known); err != nil {
@@ -332,6 +337,37 @@ func (k *worker) unknown(j *job, n *node, class Class, cause error) error {
 	}
 	b.report(&k.f)
 	return nil
+}
+
+// spare keeps a known folder from being absent that may be the one of a job
+// which cannot be read: the folder above tells the inode. It returns the branch
+// in which the job's folder is unknown.
+func (k *worker) spare(j *job) (*branch, error) {
+	above, err := k.w.acquire(j.up)
+	if err != nil {
+		return j.branch, nil
+	}
+	var st info
+	err = above.lstat(append([]byte(j.name), 0), &st)
+	k.w.release(j.up)
+	fs := j.up.fs
+	if err != nil || st.Kind != manifest.Dir || st.dev != j.up.dev || !fs.stable || (j.row != nil && j.row.Inode == st.Inode) {
+		return j.branch, nil
+	}
+	rows, err := k.r.ByInode(fs.id, st.Inode)
+	if err != nil {
+		return j.branch, onlyDamaged(err)
+	}
+	for i := range rows {
+		in, err := k.w.placeOf(k.r, rows[i].Parent)
+		if err != nil {
+			return j.branch, onlyDamaged(err)
+		}
+		if b := k.w.claim(j, rows[i].ID); b != nil {
+			return b, k.unknownBelow(in.Path.Join(rows[i].Name), &rows[i])
+		}
+	}
+	return j.branch, nil
 }
 
 // leaveOwn leaves out a folder of acb's own; if it is known, it is retired.
