@@ -65,10 +65,14 @@ func intentOf(op *plan.Op) manifest.Intent {
 		in.Kind, in.NewFolder = manifest.CreateFolder, op.Dir.New.Folder
 		in.NewFolder.FileID = op.FileID
 		in.NewFolder.Flags &^= manifest.Lost
-	case plan.Update:
-		in.Kind, in.HeadRevision = manifest.UpdateFile, op.Old.HeadRevision
-	default:
+	case plan.Upload:
 		in.Kind = manifest.CreateFile
+	default:
+		// An update; or a move or patch whose content somebody else replaced
+		// on Drive, so that it is sent again. Until it is acknowledged, the
+		// manifest has the item where it was.
+		in.Kind, in.HeadRevision = manifest.UpdateFile, op.Old.HeadRevision
+		in.Folder, in.Name = op.File.Old.In.ID, op.File.Old.Name
 	}
 	return in
 }
