@@ -79,7 +79,7 @@ func (r *run) content(ctx context.Context, op *plan.Op) {
 			err = classify(context.Canceled)
 		}
 		if err == nil {
-			err = r.mend(ctx, op, f)
+			err = r.mend(ctx, op, s.stat, f)
 		}
 		if err != nil {
 			r.fail(op, err)

@@ -11,15 +11,17 @@ import (
 )
 
 // mend looks at what a write answered and puts right what somebody else did
-// to the item: f must have folderFields.
-func (r *run) mend(ctx context.Context, op *plan.Op, f *drive.File) error {
+// to the item: f must have folderFields. What it sends carries the item's time
+// st again, for any edit may set it to now.
+func (r *run) mend(ctx context.Context, op *plan.Op, st manifest.Stat, f *drive.File) error {
 	parent, err := r.parent(op.Parent)
 	if err != nil {
 		return err
 	}
 	id := manifest.FileID(f.Id)
+	at := driveTime(st.ModTime, false, r.d.opt.Now())
 	if len(f.Parents) > 0 && f.Parents[0] != string(parent) {
-		c := r.d.patchCall(id, &meta{}, folderFields)
+		c := r.d.patchCall(id, &meta{ModifiedTime: at}, folderFields)
 		c.query.Set("addParents", string(parent))
 		c.query.Set("removeParents", f.Parents[0])
 		moved, e := r.d.do(ctx, c)
@@ -32,7 +34,7 @@ func (r *run) mend(ctx context.Context, op *plan.Op, f *drive.File) error {
 	if !f.Trashed {
 		return nil
 	}
-	return r.untrash(ctx, op, id)
+	return r.untrash(ctx, op, id, at)
 }
 
 // maxAncestors bounds the way up from an item: Drive nests 100 folders.
@@ -42,7 +44,7 @@ const maxAncestors = 110
 // untrash takes an item out of the trash: the topmost folder above it that
 // was trashed itself, and again while that leaves it trashed. Operations that
 // meet the same trashed folder wait here and find it done.
-func (r *run) untrash(ctx context.Context, op *plan.Op, id manifest.FileID) error {
+func (r *run) untrash(ctx context.Context, op *plan.Op, id manifest.FileID, modified string) error {
 	r.mending.Lock()
 	defer r.mending.Unlock()
 	for range maxAncestors {
@@ -71,7 +73,11 @@ func (r *run) untrash(ctx context.Context, op *plan.Op, id manifest.FileID) erro
 			return nil
 		}
 		no := false
-		if _, e := r.d.do(ctx, r.d.patchCall(top, &meta{Trashed: &no}, "id")); e != nil {
+		m := &meta{Trashed: &no}
+		if top == id {
+			m.ModifiedTime = modified
+		}
+		if _, e := r.d.do(ctx, r.d.patchCall(top, m, "id")); e != nil {
 			return e
 		}
 		r.d.opt.Log.Warn("item was in Drive's trash, taken out", "path", op.Path, "id", top)

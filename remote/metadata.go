@@ -133,7 +133,7 @@ func (r *run) answered(ctx context.Context, c *call, began time.Time) {
 		f, err = r.redo(ctx, op, e)
 	}
 	if err == nil {
-		err = r.mend(ctx, op, f)
+		err = r.mend(ctx, op, op.Stat, f)
 	}
 	if err != nil {
 		r.fail(op, err)
