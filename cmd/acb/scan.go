@@ -112,7 +112,7 @@ func (f *scanFlags) request(s *session) (backup.Request, error) {
 		if err != nil {
 			return req, fmt.Errorf("--path %q: %w", path, err)
 		}
-		req.Targets = append(req.Targets, scan.Target{Path: p, Root: abs})
+		req.Targets = append(req.Targets, scan.Target{Path: p, Root: abs, Rules: ignore.New(abs, s.config.File, s.config.Ignore)})
 	}
 	return req, nil
 }

@@ -42,6 +42,7 @@ var driveCommands = map[string]struct {
 	"fault":     {"WHICH EFFECT | off   lets requests go wrong, see faultOf", (*stage).fault},
 	"hits":      {"N              the fault struck so often; + for at least once", (*stage).hits},
 	"interrupt": {"KIND N [pause]   interrupts the acb that holds the lock at the N-th request of a kind", (*stage).interrupt},
+	"await":     {"KIND           waits until such a request has come", (*stage).await},
 	"requests":  {"[KIND] N       so many requests came since the last 'drive requests' or 'reset'", (*stage).requests},
 	"twice":     {"N              so many bytes were sent although Drive had them, since 'reset'", (*stage).twice},
 	"reset":     {"               sets the counts to 0", (*stage).reset},
@@ -200,6 +201,16 @@ func (s *stage) hits(args []string) error {
 		return nil
 	}
 	return fmt.Errorf("the fault struck %d times, want %s", got, args[0])
+}
+
+// await waits until a request of a kind has come since 'reset'.
+func (s *stage) await(args []string) error {
+	for began := time.Now(); s.Stats().Requests[drivetest.Kind(args[0])] == 0; time.Sleep(time.Millisecond) {
+		if time.Since(began) > patience {
+			return fmt.Errorf("no %s within %v", args[0], patience)
+		}
+	}
+	return nil
 }
 
 // interrupt sends SIGINT to the acb that holds the lock, whose number stands

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
+	"io/fs"
 	"maps"
 	"math/rand/v2"
 	"os"
@@ -45,10 +46,10 @@ func fileCommand(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.Chtimes(file, old, old))
 }
 
-// manyCommand makes N files NAME-1, NAME-2, ..., each with its name in it.
+// manyCommand makes or rewrites files NAME-1, NAME-2, ...
 func manyCommand(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: many NAME N")
+	if neg || len(args) < 2 || len(args) > 3 {
+		ts.Fatalf("usage: many NAME N [TEXT]")
 	}
 	n, err := strconv.Atoi(args[1])
 	ts.Check(err)
@@ -56,8 +57,31 @@ func manyCommand(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.MkdirAll(filepath.Dir(first), 0o755))
 	for i := range n {
 		name := fmt.Sprintf("%s-%d", first, i+1)
-		ts.Check(os.WriteFile(name, []byte(filepath.Base(name)+"\n"), 0o644))
+		text := filepath.Base(name) // so that no two are the same
+		if len(args) > 2 {
+			text += " " + args[2]
+		}
+		ts.Check(os.WriteFile(name, []byte(text+"\n"), 0o644))
 	}
+}
+
+// copyTreeCommand copies a folder with the modes of its files.
+func copyTreeCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: copytree FOLDER NEW")
+	}
+	from, to := ts.MkAbs(args[0]), ts.MkAbs(args[1])
+	ts.Check(os.CopyFS(to, os.DirFS(from)))
+	ts.Check(filepath.WalkDir(from, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		return os.Chmod(to+strings.TrimPrefix(path, from), info.Mode().Perm())
+	}))
 }
 
 // mtimeCommand sets the time of a file or folder.

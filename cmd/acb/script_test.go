@@ -44,8 +44,10 @@ import (
 //		makes a file of so many bytes that look random, the same for the same
 //		NAME. NAME and those below are Go's quoted strings without the quotes,
 //		so that \n and \xff can be written.
-//	many NAME N
-//		makes N small files NAME-1, NAME-2, ...
+//	many NAME N [TEXT]
+//		makes N small files NAME-1, NAME-2, ..., with their name and TEXT in them
+//	copytree FOLDER NEW
+//		copies a folder with what is in it.
 //	mtime NAME DURATION
 //		makes a file so old; "mtime NAME 2024-05-06T07:08:09Z" sets the time.
 //	fifo NAME
@@ -73,7 +75,7 @@ func TestScripts(t *testing.T) {
 		UpdateScripts:      *update,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exitsCommand, "summary": summaryCommand, "drive": driveCommand,
-			"file": fileCommand, "many": manyCommand, "mtime": mtimeCommand, "fifo": fifoCommand,
+			"file": fileCommand, "many": manyCommand, "copytree": copyTreeCommand, "mtime": mtimeCommand, "fifo": fifoCommand,
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond == "root" {
