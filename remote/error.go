@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/oauth2"
 	"google.golang.org/api/googleapi"
 
 	"github.com/autocloudbackup/acb/manifest"
@@ -157,15 +156,23 @@ func classify(err error) *Error {
 	if errors.As(err, &g) {
 		return fromAnswer(g)
 	}
-	var re *oauth2.RetrieveError
-	if errors.As(err, &re) {
-		return fromToken(re)
-	}
 	e := &Error{Class: Transient, Err: withoutQuery(err)}
-	if errors.Is(err, context.Canceled) {
+	var dead deadSignIn
+	switch {
+	case errors.Is(err, context.Canceled):
 		e.Class = Canceled
+	case errors.As(err, &dead):
+		// Its words name cause and cure; the address that was asked does not.
+		e.Class, e.Err = Auth, dead
 	}
 	return e
+}
+
+// deadSignIn is the error of a client below us whose sign-in no retry can
+// mend. Which those are the client knows; any other of its errors may pass.
+type deadSignIn interface {
+	error
+	SignInDead()
 }
 
 func fromAnswer(g *googleapi.Error) *Error {
@@ -182,30 +189,6 @@ func fromAnswer(g *googleapi.Error) *Error {
 	e.Class = classOf(e.Status, e.Reason, e.Message)
 	return e
 }
-
-// fromToken classifies a failed token refresh. Only what Google calls the
-// grant's or the client's fault is final.
-// Source: RFC 6749 §5.2; Google's OAuth 2.0 guide on refresh token expiration.
-func fromToken(re *oauth2.RetrieveError) *Error {
-	e := &Error{Reason: re.ErrorCode, Message: re.ErrorDescription, Class: Transient}
-	if re.Response != nil {
-		e.Status = re.Response.StatusCode
-	}
-	switch re.ErrorCode {
-	case "invalid_grant", "invalid_client", "unauthorized_client", "invalid_scope",
-		"unsupported_grant_type", "admin_policy_enforced", "deleted_client":
-		e.Class = Auth
-	}
-	e.Err = &tokenError{re}
-	return e
-}
-
-// tokenError keeps a token endpoint's refusal for callers that look for the
-// oauth2 type, and words it without the response body.
-type tokenError struct{ re *oauth2.RetrieveError }
-
-func (t *tokenError) Error() string { return "refresh sign-in: " + t.re.ErrorCode }
-func (t *tokenError) Unwrap() error { return t.re }
 
 // retryAfter reads a Retry-After in seconds. Drive does not promise to send
 // one; a date is not read, for clocks differ.

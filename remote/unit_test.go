@@ -16,6 +16,7 @@ import (
 	"google.golang.org/api/googleapi"
 
 	"github.com/autocloudbackup/acb/manifest"
+	"github.com/autocloudbackup/acb/remote/auth"
 )
 
 func TestClassify(t *testing.T) {
@@ -70,8 +71,7 @@ func TestClassify(t *testing.T) {
 		{&url.Error{Op: "Post", URL: "https://x/y?upload_id=s3cret", Err: io.EOF}, Transient},
 		{&url.Error{Op: "Post", URL: "https://x", Err: context.Canceled}, Canceled},
 		{context.DeadlineExceeded, Transient},
-		{&url.Error{Op: "Get", URL: "https://x", Err: &oauth2.RetrieveError{ErrorCode: "invalid_grant"}}, Auth},
-		{&oauth2.RetrieveError{ErrorCode: "invalid_client"}, Auth},
+		{&url.Error{Op: "Get", URL: "https://x", Err: &auth.DeadError{Cause: "revoked"}}, Auth},
 		{&oauth2.RetrieveError{Response: &http.Response{StatusCode: 503}}, Transient},
 		{&Error{Class: BadID}, BadID},
 		{fmt.Errorf("wrapped: %w", &Error{Class: NotFound}), NotFound},
@@ -83,9 +83,9 @@ func TestClassify(t *testing.T) {
 		if strings.Contains(e.Error(), "s3cret") {
 			t.Errorf("session address in %q", e)
 		}
-		var re *oauth2.RetrieveError
-		if errors.As(tt.err, &re) && !errors.As(error(e), &re) {
-			t.Errorf("%v: the oauth2 error is lost", tt.err)
+		var dead *auth.DeadError
+		if errors.As(tt.err, &dead) && !errors.As(error(e), &dead) {
+			t.Errorf("%v: the sign-in's error is lost", tt.err)
 		}
 	}
 	if classify(nil) != nil {

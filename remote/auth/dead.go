@@ -21,6 +21,9 @@ type DeadError struct {
 // Error gives cause and hint.
 func (e *DeadError) Error() string { return "sign-in: " + e.Cause + "; " + e.Hint }
 
+// SignInDead tells this error from those that may pass.
+func (e *DeadError) SignInDead() {}
+
 // Unwrap returns the refusal.
 func (e *DeadError) Unwrap() error { return e.Err }
 
