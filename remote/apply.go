@@ -88,8 +88,8 @@ type Result struct {
 	// Stopped is why contents were no longer sent: the class is StorageFull
 	// or DailyCap. Nil means that nothing stopped them.
 	Stopped *Error
-	// GenRaised: the host folder now holds Gen.Next.
-	GenRaised bool
+	// GenSent: the host folder may hold Gen.Next now. GenRaised: it does.
+	GenSent, GenRaised bool
 }
 
 // Held is a trash that was not carried out.

@@ -281,7 +281,7 @@ func (s *sender) putChunk(ctx context.Context, ses *session, data []byte) (*driv
 		f, err = readFile(answer)
 		return err
 	})
-	d.pace.saw(e, 0, left)
+	d.saw(e, 0, left)
 	return f, e
 }
 

@@ -69,7 +69,7 @@ func (d *Drive) try(ctx context.Context, writes int, f func(context.Context) err
 		}
 		left := d.opt.Now()
 		e := d.once(ctx, f)
-		d.pace.saw(e, writes, left)
+		d.saw(e, writes, left)
 		if e == nil {
 			return nil
 		}
@@ -81,6 +81,15 @@ func (d *Drive) try(ctx context.Context, writes int, f func(context.Context) err
 		if err := d.opt.Sleep(ctx, pause); err != nil {
 			return classify(err)
 		}
+	}
+}
+
+// saw lets pacer and meter know how one request ended that left at the given
+// time and spent writes.
+func (d *Drive) saw(e *Error, writes int, left time.Time) {
+	d.pace.saw(e, writes, left)
+	if e != nil && e.Class == RateLimit {
+		d.meter.throttled.Add(1)
 	}
 }
 

@@ -132,13 +132,23 @@ func (r *run) parent(id manifest.FolderID) (manifest.FileID, error) {
 	made, err := r.made[id], r.missing[id]
 	r.mu.Unlock()
 	if err != nil {
-		return "", fmt.Errorf("its folder is not there: %w", err)
+		var above *noFolderError
+		if errors.As(err, &above) {
+			return "", above
+		}
+		return "", &noFolderError{err}
 	}
 	if made != "" {
 		return made, nil
 	}
 	return r.env.Folder(id)
 }
+
+// A noFolderError is why what belongs into a folder cannot be put there.
+type noFolderError struct{ err error }
+
+func (e *noFolderError) Error() string { return "its folder is not there: " + e.err.Error() }
+func (e *noFolderError) Unwrap() error { return e.err }
 
 // ack tells the journal that Drive has confirmed op.
 func (r *run) ack(a Ack, began time.Time) {
@@ -269,6 +279,7 @@ func (r *run) takeTail(changing bool) []*call {
 	if err != nil {
 		return calls
 	}
+	r.result.GenSent = true
 	r.raise = r.d.patchCall(host, &meta{AppProperties: props{propGen: strconv.FormatInt(r.env.Gen.Next, 10)}}, "id")
 	return append(calls, r.raise)
 }

@@ -50,7 +50,7 @@ var driveCommands = map[string]struct {
 	"storage":   {"N              limits the storage of the account to N bytes", (*stage).storage},
 	"revoke":    {"               ends the sign-in, as a person does in the account", (*stage).revoke},
 	"expire":    {"               ends the access tokens, not the sign-in", (*stage).expire},
-	"deny":      {"yes|no         what a person in the browser says to a sign-in", (*stage).deny},
+	"deny":      {"               a person in the browser says no to a sign-in", (*stage).deny},
 	"account":   {"EMAIL          signs acb in to another account", (*stage).account},
 	"stop":      {"               ends the look-alike: nobody answers", (*stage).stop},
 }
@@ -135,10 +135,7 @@ func (s *stage) expire([]string) error { s.ExpireTokens(); return nil }
 func (s *stage) reset([]string) error  { s.ResetStats(); return nil }
 func (s *stage) stop([]string) error   { return s.Close() }
 
-func (s *stage) deny(args []string) error {
-	s.DenyConsent(len(args) == 1 && args[0] == "yes")
-	return nil
-}
+func (s *stage) deny([]string) error { s.DenyConsent(true); return nil }
 
 func (s *stage) account(args []string) error {
 	token, err := json.Marshal(s.Token(drivetest.Ask{User: args[0]}))
@@ -252,11 +249,14 @@ func (s *stage) tree(args []string) error {
 		all = s.TreeWithTrash("root")
 	}
 	out := s.ts.Stdout() // an empty tree is an answer too
-	below := path.Join(top, filepath.ToSlash(s.work)) + "/"
+	below, in := path.Join(top, filepath.ToSlash(s.work))+"/", top+"/"
+	if top == "" {
+		in = ""
+	}
 	for _, p := range slices.Sorted(maps.Keys(all)) {
 		name, ok := strings.CutPrefix(p, below)
 		if !ok && !strings.HasPrefix(below, p+"/") {
-			name, ok = strings.CutPrefix(p, top+"/")
+			name, ok = strings.CutPrefix(p, in)
 		}
 		if !ok || name == "" {
 			continue

@@ -84,6 +84,7 @@ type run struct {
 	scanned *scan.Result // of the first pass
 	planned *plan.Plan
 	journal *journal
+	newGen  bool // the generation to come was chosen in this run
 }
 
 func (b *Backup) begin(req Request) *run {

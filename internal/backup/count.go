@@ -68,8 +68,19 @@ func (j *journal) fail(op *plan.Op, err error) {
 	}
 	j.tell(remote.Ack{Op: op}, err)
 	j.sum.Counts.Failed += int64(op.FileCount())
-	j.sum.Failures = append(j.sum.Failures, Failure{Path: op.Path, Reason: err.Error()})
+	j.sum.Failures = append(j.sum.Failures, Failure{Path: op.Path, Reason: reason(op, err)})
 	j.sum.add(Incomplete)
+}
+
+// reason words an error for a list that has the path already.
+func reason(op *plan.Op, err error) string {
+	e, ok := err.(*remote.Error) // itself: of a wrapped one the wrapping tells more
+	if !ok || e.Path != op.Path {
+		return err.Error()
+	}
+	own := *e
+	own.Path = ""
+	return own.Error()
 }
 
 // count counts what the scan and the plan decided by themselves, and says what

@@ -74,6 +74,10 @@ func (r *run) applied(res remote.Result) error {
 		r.sum.add(QuotaMet)
 		r.sum.Quota = res.Stopped.Error()
 	}
+	if !res.GenSent && r.newGen {
+		// Nobody was told of it: a copy of this state folder must not hold it.
+		return r.Store.SetMeta(map[string]string{metaNextGen: ""})
+	}
 	if !res.GenRaised {
 		return nil
 	}

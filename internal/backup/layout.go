@@ -152,6 +152,7 @@ func (r *run) gen() (remote.Gen, error) {
 		return remote.Gen{Now: now, Next: next}, err
 	}
 	// A copy of this state folder must not arrive at the same number.
+	r.newGen = true
 	next = now + 1 + mathrand.Int64N(1<<20)
 	return remote.Gen{Now: now, Next: next}, r.Store.SetMeta(map[string]string{metaNextGen: strconv.FormatInt(next, 10)})
 }

@@ -114,6 +114,7 @@ func (p *planner) folders(cs []manifest.FolderChange) {
 		switch c.Kind {
 		case manifest.Created:
 			op := folderOp(CreateFolder, c)
+			op.FileID = "" // that of a folder which Drive lost is of no use any more
 			n := 0
 			if l, ok := level[c.New.In.ID]; ok {
 				n = l + 1
