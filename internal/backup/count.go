@@ -89,6 +89,7 @@ func reason(op *plan.Op, err error) string {
 func (r *run) count(seen *scan.Result, changes manifest.Changes) {
 	r.sum.Failures, r.sum.Unsaved, r.sum.Held = nil, nil, nil
 	r.sum.Counts.Failed, r.sum.Counts.HeldBack = 0, 0
+	r.sum.Conditions = slices.DeleteFunc(r.sum.Conditions, func(c Condition) bool { return c == Incomplete })
 	if r.pass == 0 {
 		r.scanned = seen
 		r.countSources(seen)
