@@ -57,9 +57,14 @@ func (b *bench) plant(ctx context.Context, s treeSpec) (*grove, error) {
 		if err := os.RemoveAll(g.fresh.dir); err != nil {
 			return err
 		}
-		u, err := g.fresh.fill(ctx)
-		b.report.note("first run of the tree as it is now: %.1f s, CPU %.1f s, peak memory %s", u.Wall, u.CPU, megabytes(peak(u)))
-		return err
+		return g.fresh.withDrive(ctx, func(l *lookAlike) error {
+			u, err := g.fresh.scan().run(ctx)
+			if err != nil {
+				return err
+			}
+			b.report.note("first run of the tree as it is now: %.1f s, CPU %.1f s, peak memory %s", u.Wall, u.CPU, megabytes(peak(u)))
+			return g.fresh.settle(ctx, l)
+		})
 	})
 }
 
@@ -75,19 +80,21 @@ func (g *grove) grow(ctx context.Context, r *report, dir string, s treeSpec) err
 	if err := s.begin().make(g.tree); err != nil {
 		return err
 	}
-	u, err := g.aged.fill(ctx)
-	if err != nil {
-		return err
-	}
-	r.note("first run of the young tree: %.1f s, CPU %.1f s, peak memory %s", u.Wall, u.CPU, megabytes(peak(u)))
-	a := newAging(s, g.tree)
-	for n := range ageRounds {
-		if err := a.round(n); err != nil {
+	return g.aged.withDrive(ctx, func(l *lookAlike) error {
+		u, err := g.aged.scan().run(ctx)
+		if err != nil {
 			return err
 		}
-		if _, err := g.aged.fill(ctx); err != nil {
-			return err
+		r.note("first run of the young tree: %.1f s, CPU %.1f s, peak memory %s", u.Wall, u.CPU, megabytes(peak(u)))
+		a := newAging(s, g.tree)
+		for n := range ageRounds {
+			if err := a.round(n); err != nil {
+				return err
+			}
+			if _, err := g.aged.scan().run(ctx); err != nil {
+				return err
+			}
 		}
-	}
-	return nil
+		return g.aged.settle(ctx, l)
+	})
 }

@@ -133,8 +133,7 @@ func (b *bench) bigTree(ctx context.Context) (install, []string, error) {
 		if err := bigFiles.make(in.tree); err != nil {
 			return err
 		}
-		_, err := in.fill(ctx)
-		return err
+		return in.withDrive(ctx, func(l *lookAlike) error { return in.settle(ctx, l) })
 	})
 	if err != nil {
 		return in, nil, err

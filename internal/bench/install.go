@@ -72,27 +72,25 @@ func (in install) scan(flags ...string) command {
 	return c
 }
 
-// fill brings the look-alike in line with the tree and lets doubtful time
-// stamps settle, so that the next run finds nothing at all.
-func (in install) fill(ctx context.Context) (usage, error) {
+// withDrive runs f while the look-alike of the install is running and acb
+// configured for it.
+func (in install) withDrive(ctx context.Context, f func(*lookAlike) error) error {
 	l, err := startLookAlike(ctx, in.drive())
 	if err != nil {
-		return usage{}, err
+		return err
 	}
 	defer l.Close()
 	if err := in.write(l); err != nil {
-		return usage{}, err
+		return err
 	}
-	first, err := in.scan().run(ctx)
-	if err != nil {
-		return usage{}, err
-	}
-	return first, in.settle(ctx, l)
+	return f(l)
 }
 
-// settleRuns is how many runs may follow one until the next asks for nothing.
+// settleRuns is how many runs it may take until one asks for nothing.
 const settleRuns = 5
 
+// settle runs acb until a run finds nothing at all: time stamps that were
+// young when the last one met them are looked at again.
 func (in install) settle(ctx context.Context, l *lookAlike) error {
 	if _, err := l.stats(); err != nil {
 		return err
@@ -109,5 +107,5 @@ func (in install) settle(ctx context.Context, l *lookAlike) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("settle %s: %d runs after the first still had requests to make", in.dir, settleRuns)
+	return fmt.Errorf("settle %s: each of %d runs had requests to make", in.dir, settleRuns)
 }
