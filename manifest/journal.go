@@ -14,6 +14,7 @@ const (
 	CreateFile IntentKind = iota + 1
 	UpdateFile
 	CreateFolder
+	ChangeItem // a move, a patch or a trash
 )
 
 // An Intent is a request that must not be repeated blindly, written down
@@ -28,6 +29,7 @@ type Intent struct {
 
 	HeadRevision string // UpdateFile: the revision that is to be replaced
 	NewFolder    Folder // CreateFolder: all of it; Folder, Name, FileID and Stat are then not used
+	Change       Step   // ChangeItem: what its acknowledgement changes; Folder, Name and Stat are then not used
 	Session      []byte // what is needed to go on with a half-sent upload; a secret
 }
 

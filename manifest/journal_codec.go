@@ -9,9 +9,13 @@ import (
 func (in *Intent) encode() []byte {
 	b := make([]byte, recordHead, 256)
 	b = append(b, byte(in.Kind))
-	if in.Kind == CreateFolder {
+	switch in.Kind {
+	case CreateFolder:
 		b = appendFolder(b, &in.NewFolder)
-	} else {
+	case ChangeItem:
+		b = appendString(b, string(in.FileID))
+		return append(b, in.Change.encode()[recordHead:]...)
+	default:
 		e := Entry{Name: in.Name, Stat: in.Stat, Content: Content{FileID: in.FileID, HeadRevision: in.HeadRevision}}
 		b = appendPlaced(b, in.Folder, &e)
 	}
@@ -21,9 +25,13 @@ func (in *Intent) encode() []byte {
 func (in *Intent) decode(body []byte) bool {
 	d := decoder{rest: body}
 	in.Kind = IntentKind(d.byte())
-	if in.Kind == CreateFolder {
+	switch in.Kind {
+	case CreateFolder:
 		in.NewFolder = d.folder()
-	} else {
+	case ChangeItem:
+		in.FileID = FileID(d.string())
+		return !d.bad && in.Change.decode(d.rest)
+	default:
 		var e Entry
 		in.Folder, e = d.placed()
 		in.Name, in.Stat, in.FileID, in.HeadRevision = e.Name, e.Stat, e.FileID, e.HeadRevision

@@ -69,13 +69,10 @@ func (r *run) stage(ctx context.Context, ops []*plan.Op, last bool) {
 }
 
 // begin reserves ids for those of ops that create, and tells the journal of
-// all that create or send. ops are at most maxIDs.
+// all. ops are at most maxIDs.
 func (r *run) begin(ctx context.Context, ops []*plan.Op) error {
-	var begun, creates []*plan.Op
+	var creates []*plan.Op
 	for _, op := range ops {
-		if op.Kind.Creates() || op.Kind.Sends() {
-			begun = append(begun, op)
-		}
 		if op.Kind.Creates() && op.FileID == "" {
 			creates = append(creates, op)
 		}
@@ -90,7 +87,7 @@ func (r *run) begin(ctx context.Context, ops []*plan.Op) error {
 			op.FileID = ids[i]
 		}
 	}
-	return r.record(begun)
+	return r.record(ops)
 }
 
 // record tells the journal what begins; its error ends the run.

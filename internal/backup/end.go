@@ -54,7 +54,11 @@ func (r *run) sources(seen *scan.Result) ([]plan.Source, error) {
 // applied takes over what Apply left undone.
 func (r *run) applied(res remote.Result) error {
 	bySource := make(map[int]*plan.Held)
+	var seqs []int64 // of what was begun and never left
 	for _, h := range res.Held {
+		if seq := r.journal.intents[h.Op]; seq != 0 {
+			seqs = append(seqs, seq)
+		}
 		src := max(h.Op.Sources[0], 0)
 		held := bySource[src]
 		if held == nil {
@@ -69,6 +73,9 @@ func (r *run) applied(res remote.Result) error {
 		if h := bySource[i]; h != nil {
 			r.sum.Held = append(r.sum.Held, *h)
 		}
+	}
+	if err := r.Store.Settle(seqs...); err != nil {
+		return err
 	}
 	if res.Stopped != nil {
 		r.sum.add(QuotaMet)

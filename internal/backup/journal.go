@@ -46,7 +46,7 @@ func (j *journal) Begin(ops []*plan.Op) error {
 	defer j.mu.Unlock()
 	intents := make([]manifest.Intent, len(ops))
 	for i, op := range ops {
-		intents[i] = intentOf(op)
+		intents[i] = j.intentOf(op)
 	}
 	if err := j.Store.Begin(intents); err != nil {
 		return err
@@ -58,8 +58,11 @@ func (j *journal) Begin(ops []*plan.Op) error {
 	return nil
 }
 
-func intentOf(op *plan.Op) manifest.Intent {
-	in := manifest.Intent{Folder: op.Parent, Name: op.Name, FileID: op.FileID, Stat: op.Stat}
+// intentOf returns what to write down of op. What was begun before is begun
+// again under another id, or with its content.
+func (j *journal) intentOf(op *plan.Op) manifest.Intent {
+	before := j.intents[op]
+	in := manifest.Intent{Seq: before, Folder: op.Parent, Name: op.Name, FileID: op.FileID, Stat: op.Stat}
 	switch op.Kind {
 	case plan.CreateFolder:
 		in.Kind, in.NewFolder = manifest.CreateFolder, op.Dir.New.Folder
@@ -67,10 +70,18 @@ func intentOf(op *plan.Op) manifest.Intent {
 		in.NewFolder.Flags &^= manifest.Lost
 	case plan.Upload:
 		in.Kind = manifest.CreateFile
-	default:
-		// An update; or a move or patch whose content somebody else replaced
-		// on Drive, so that it is sent again. Until it is acknowledged, the
-		// manifest has the item where it was.
+	case plan.MoveFolder, plan.MoveFile, plan.Patch, plan.TrashFile, plan.TrashFolder:
+		if before == 0 {
+			content := op.Old
+			content.FileID = op.FileID
+			in.Kind, in.Change = manifest.ChangeItem, j.stepsOf(remote.Ack{Op: op, Content: content, Stat: op.Stat})[0]
+			break
+		}
+		// Somebody else has replaced the content on Drive, so that it is sent
+		// again. Until that is acknowledged, the manifest has the item where
+		// it was.
+		fallthrough
+	case plan.Update:
 		in.Kind, in.HeadRevision = manifest.UpdateFile, op.Old.HeadRevision
 		in.Folder, in.Name = op.File.Old.In.ID, op.File.Old.Name
 	}

@@ -30,8 +30,13 @@ func (r *run) settle(ctx context.Context) error {
 	var steps []manifest.Step
 	var seqs []int64
 	var lost []manifest.FileID
+	var changes []manifest.Intent
 	for _, in := range intents {
 		state := states[idOf(in)]
+		if in.Kind == manifest.ChangeItem {
+			changes = append(changes, in)
+			continue
+		}
 		if in.Kind == manifest.UpdateFile && state.Absent {
 			lost = append(lost, in.FileID)
 		}
@@ -48,7 +53,77 @@ func (r *run) settle(ctx context.Context) error {
 	if err := errors.Join(r.Store.Ack(steps), r.Store.Settle(seqs...), r.Store.Fold()); err != nil {
 		return fmt.Errorf("settle the run before: %w", err)
 	}
+	if err := r.settleChanges(changes, states); err != nil {
+		return fmt.Errorf("settle the run before: %w", err)
+	}
 	return r.lose(ctx, lost)
+}
+
+// settleChanges takes over the moves, patches and trashes that Drive has
+// carried out. The folders that were created beside them are settled already.
+func (r *run) settleChanges(changes []manifest.Intent, states map[manifest.FileID]remote.State) error {
+	if len(changes) == 0 {
+		return nil
+	}
+	known, err := r.Store.Reader()
+	if err != nil {
+		return err
+	}
+	defer known.Close()
+	lay, err := r.knownLayout()
+	if err != nil {
+		return err
+	}
+	var steps []manifest.Step
+	var seqs []int64
+	for _, in := range changes {
+		step, ok, err := changed(known, lay.Host, in.Change, states[in.FileID])
+		if err != nil {
+			return err
+		}
+		if !ok {
+			seqs = append(seqs, in.Seq)
+			continue
+		}
+		step.Intent = in.Seq
+		steps = append(steps, step)
+		r.Log.Info("settled", "id", string(in.FileID))
+	}
+	return errors.Join(r.Store.Ack(steps), r.Store.Settle(seqs...), r.Store.Fold())
+}
+
+// changed reports whether Drive has carried a change out, and returns it as
+// Drive has it.
+func changed(known *manifest.Reader, host manifest.FileID, step manifest.Step, s remote.State) (manifest.Step, bool, error) {
+	var in manifest.FolderID
+	var name string
+	switch step.Kind {
+	case manifest.Drop, manifest.DropFolder:
+		return step, s.Absent || s.Trashed, nil
+	case manifest.PutFolder:
+		in, name = step.Dir.Parent, step.Dir.Name
+	default:
+		in, name = step.Folder, step.Entry.Name
+	}
+	if s.Absent || s.Name != name {
+		return step, false, nil
+	}
+	if parent, ok, err := known.Row(in); in == manifest.Root && s.Parent != host || in != manifest.Root && (!ok || s.Parent != parent.FileID) {
+		return step, false, err
+	}
+	if step.Kind == manifest.PutFolder {
+		return step, true, nil
+	}
+	e := &step.Entry
+	if step.Kind == manifest.Put && (s.ModTime != e.ModTime || s.Mode != e.Mode) {
+		return step, false, nil
+	}
+	if s.MD5 != e.MD5 { // another hand: the scan reads the file to tell
+		e.Hash = manifest.Hash{}
+		e.Content, e.Size = s.Content, s.Size
+		e.Flags |= manifest.Racy
+	}
+	return step, true, nil
 }
 
 func idOf(in manifest.Intent) manifest.FileID {
