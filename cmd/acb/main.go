@@ -16,11 +16,14 @@ var version = "unknown"
 func main() { os.Exit(Main()) }
 
 // Main is main as a function that returns the exit code, for the script tests.
-func Main() int {
+func Main() int { return start(time.Now) }
+
+// start is Main with a clock.
+func start(now func() time.Time) int {
 	ctx, stop := interruptible(context.Background(), func() { os.Exit(exitInterrupted) })
 	defer stop()
 	return acb(ctx, &app{
-		args: os.Args[1:], in: os.Stdin, out: os.Stdout, err: os.Stderr, now: time.Now,
+		args: os.Args[1:], in: os.Stdin, out: os.Stdout, err: os.Stderr, now: now,
 	})
 }
 

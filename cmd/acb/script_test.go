@@ -52,6 +52,8 @@ import (
 //		makes a file so old; "mtime NAME 2024-05-06T07:08:09Z" sets the time.
 //	fifo NAME
 //		makes a named pipe.
+//	acb-later ARGUMENTS...
+//		is acb three days from now.
 //	drive SUBCOMMAND...
 //		looks into the look-alike and acts in it; see driveCommands.
 //
@@ -62,7 +64,10 @@ var update = flag.Bool("update", false, "rewrite golden sections of scripts")
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"acb":      func() { os.Exit(Main()) },
+		"acb": func() { os.Exit(Main()) },
+		"acb-later": func() {
+			os.Exit(start(func() time.Time { return time.Now().AddDate(0, 0, 3) }))
+		},
 		"xdg-open": func() { os.Exit(openLink(os.Args[1])) },
 	})
 }

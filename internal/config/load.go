@@ -104,7 +104,8 @@ func syntaxProblem(file, src string, err error) *Problem {
 	if !errors.As(err, &pe) {
 		return p
 	}
-	p.Line = min(max(pe.Position.Line, 1), 1+strings.Count(src, "\n"))
+	// Its own line is the next one where the end of a line is what is wrong.
+	p.Line = 1 + strings.Count(src[:min(pe.Position.Start, len(src))], "\n")
 	p.Err = errors.New(pe.Message)
 	line := strings.Split(src, "\n")[p.Line-1]
 	if strings.Contains(line, `\`) && strings.Contains(line, `"`) {
