@@ -39,7 +39,10 @@ func (a *app) newDisplay(b *backup.Backup, asJSON bool) *display {
 		if isTerminal(a.out) {
 			d.out = p // above the line, or the two would write over each other
 		}
-		d.done.Go(func() { d.draw(p, b, a.now) })
+		d.done.Go(func() {
+			d.draw(p, b, a.now)
+			fmt.Fprint(a.err, "\r  \r")
+		})
 	default:
 		d.done.Go(func() { d.lines(a.err, b, a.now) })
 	}
@@ -52,9 +55,11 @@ func (d *display) stop() {
 	d.done.Wait()
 }
 
-// draw redraws one line on a terminal.
+// draw redraws one line on a terminal. What a person types meanwhile, such as
+// ^C, moves the cursor to the right, and mpb goes on from there: hence the
+// returns, here and after the last line.
 func (d *display) draw(p *mpb.Progress, b *backup.Backup, now func() time.Time) {
-	line := decor.Any(func(decor.Statistics) string { return progressLine(b.Progress(), now()) })
+	line := decor.Any(func(decor.Statistics) string { return "\r" + progressLine(b.Progress(), now()) })
 	bar := p.MustAdd(0, nil, mpb.PrependDecorators(line))
 	<-d.quit
 	bar.Abort(true)
@@ -85,17 +90,18 @@ func progressLine(p backup.Progress, now time.Time) string {
 		}
 		return line
 	}
+	// What matters most comes first: a narrow terminal cuts the end off.
 	spent := now.Sub(p.Applying)
-	line := fmt.Sprintf("%s: %s of %s operations, %s of %s, %s requests", p.Phase,
+	line := fmt.Sprintf("%s: %s/%s operations, %s/%s", p.Phase,
 		humanize.Comma(p.OpsDone), humanize.Comma(p.Ops),
-		humanize.IBytes(uint64(p.BytesSent)), humanize.IBytes(uint64(p.Bytes)), humanize.Comma(p.Requests))
-	if s := spent.Seconds(); s >= 1 {
-		line += fmt.Sprintf(", %s/s", humanize.IBytes(uint64(float64(p.BytesSent)/s)))
-	}
+		humanize.IBytes(uint64(p.BytesSent)), humanize.IBytes(uint64(p.Bytes)))
 	if left, ok := remaining(p, spent); ok {
 		line += ", " + left.Round(time.Second).String() + " left"
 	}
-	return line
+	if s := spent.Seconds(); s >= 1 {
+		line += fmt.Sprintf(", %s/s", humanize.IBytes(uint64(float64(p.BytesSent)/s)))
+	}
+	return line + ", " + count(p.Requests, "request", "requests")
 }
 
 // remaining extrapolates what is left from what is done, once something is.

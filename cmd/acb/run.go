@@ -67,6 +67,9 @@ func (a *app) run(ctx context.Context) error {
 	one.Lock() // a dropped path may still be on its way
 	defer one.Unlock()
 	if ctx.Err() != nil {
+		if isTerminal(a.err) {
+			fmt.Fprintln(a.err) // behind ^C
+		}
 		return nil // being ended is how this command ends
 	}
 	return err
@@ -86,7 +89,7 @@ func (a *app) drops(ctx context.Context, backUp func(paths []string)) {
 			return err == nil
 		})
 		if !ok {
-			a.warn("there is no file or folder %s", lines.Text())
+			a.warn("there is no file or folder %s", plain(lines.Text()))
 			continue
 		}
 		backUp(paths)
