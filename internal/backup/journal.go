@@ -28,7 +28,8 @@ type journal struct {
 	mu      sync.Mutex // guards the rest: a ticker flushes beside remote
 	intents map[*plan.Op]int64
 	steps   []manifest.Step
-	pending int // steps since the last fold
+	undone  []int64 // intents that came to nothing
+	pending int     // steps since the last fold
 	wrote   bool
 	folders map[manifest.FolderID]manifest.FileID // as reserved or acknowledged in this run
 }
@@ -72,8 +73,10 @@ func (j *journal) intentOf(op *plan.Op) manifest.Intent {
 		in.Kind = manifest.CreateFile
 	case plan.MoveFolder, plan.MoveFile, plan.Patch, plan.TrashFile, plan.TrashFolder:
 		if before == 0 {
-			content := op.Old
-			content.FileID = op.FileID
+			content := manifest.Content{FileID: op.FileID}
+			if op.Old != nil {
+				content = *op.Old
+			}
 			in.Kind, in.Change = manifest.ChangeItem, j.stepsOf(remote.Ack{Op: op, Content: content, Stat: op.Stat})[0]
 			break
 		}
@@ -161,6 +164,12 @@ func day(t time.Time) int32 { return int32(t.Unix() / (24 * 60 * 60)) }
 func (j *journal) Failed(op *plan.Op, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if _, gone := remote.IsLost(err); gone {
+		// Certainly not done. Of any other failure an answer may be lost, so
+		// that the next run asks what became of it.
+		j.undone = append(j.undone, j.intents[op])
+		delete(j.intents, op)
+	}
 	j.fail(op, err)
 	j.progress.done(op)
 }
@@ -194,13 +203,14 @@ func (j *journal) flush() error {
 }
 
 func (j *journal) write() error {
-	if len(j.steps) == 0 {
+	if len(j.steps)+len(j.undone) == 0 {
 		return nil
 	}
 	j.wrote = true
-	if err := j.Store.Ack(j.steps); err != nil {
+	if err := errors.Join(j.Store.Ack(j.steps), j.Store.Settle(j.undone...)); err != nil {
 		return fmt.Errorf("write manifest: %w", err)
 	}
+	j.undone = j.undone[:0]
 	j.pending += len(j.steps)
 	clear(j.steps)
 	j.steps = j.steps[:0]

@@ -1,0 +1,133 @@
+package backup_test
+
+import (
+	"path"
+	"strings"
+	"testing"
+
+	"github.com/autocloudbackup/acb/remote/drivetest"
+)
+
+// node returns what Drive has at a path below the world.
+func (w *world) node(rel string) drivetest.Node {
+	w.t.Helper()
+	at := topName + "/" + hostName + "/" + drivePath(w.path(rel))
+	n, ok := w.srv.Tree("root")[at]
+	if !ok {
+		w.t.Fatalf("Drive has no %s", at)
+	}
+	return n
+}
+
+func (w *world) top() drivetest.Node  { return w.srv.Tree("root")[topName] }
+func (w *world) host() drivetest.Node { return w.srv.Tree("root")[topName+"/"+hostName] }
+
+// TestOtherHands lets somebody else change on Drive what acb made there, and
+// then the disk changes so that acb touches it. The run puts it right: what
+// was trashed or moved comes back, what is gone is made anew, and nothing is
+// there twice.
+func TestOtherHands(t *testing.T) {
+	hands := []struct {
+		name string
+		do   func(w *world) error
+	}{
+		{"file trashed", func(w *world) error { return w.srv.Trash(w.node("docs/d/f").ID) }},
+		{"folder trashed", func(w *world) error { return w.srv.Trash(w.node("docs/d").ID) }},
+		{"folder above trashed", func(w *world) error { return w.srv.Trash(w.node("docs").ID) }},
+		{"file and folder trashed", func(w *world) error {
+			if err := w.srv.Trash(w.node("docs/d/f").ID); err != nil {
+				return err
+			}
+			return w.srv.Trash(w.node("docs/d").ID)
+		}},
+		{"file deleted", func(w *world) error { return w.srv.Delete(w.node("docs/d/f").ID) }},
+		{"folder deleted", func(w *world) error { return w.srv.Delete(w.node("docs/d").ID) }},
+		{"source's folder deleted", func(w *world) error { return w.srv.Delete(w.node("docs").ID) }},
+		{"file moved", func(w *world) error { return w.srv.Move(w.node("docs/d/f").ID, w.node("docs/e").ID) }},
+		{"file moved out", func(w *world) error { return w.srv.Move(w.node("docs/d/f").ID, "root") }},
+		{"folder moved", func(w *world) error { return w.srv.Move(w.node("docs/d").ID, w.node("docs/e").ID) }},
+		{"file renamed", func(w *world) error { return w.srv.Rename(w.node("docs/d/f").ID, "other name") }},
+		{"content replaced", func(w *world) error { return w.srv.SetContent(w.node("docs/d/f").ID, []byte("theirs")) }},
+		{"host folder trashed", func(w *world) error { return w.srv.Trash(w.host().ID) }},
+		{"host folder deleted", func(w *world) error { return w.srv.Delete(w.host().ID) }},
+		{"top folder trashed", func(w *world) error { return w.srv.Trash(w.top().ID) }},
+		{"top folder deleted", func(w *world) error { return w.srv.Delete(w.top().ID) }},
+	}
+	edits := []struct {
+		name string
+		do   func(w *world)
+	}{
+		{"file edited", func(w *world) { w.write("docs/d/f", "edited here") }},
+		{"file created beside", func(w *world) { w.write("docs/d/new", "new") }},
+		{"file moved", func(w *world) { w.rename("docs/d/f", "docs/e/f2") }},
+		{"folder moved", func(w *world) { w.rename("docs/d", "docs/d2") }},
+		{"folder created in it", func(w *world) { w.write("docs/d/sub/sub/new", "new") }},
+		{"file deleted", func(w *world) { w.remove("docs/d/f") }},
+		{"folder deleted", func(w *world) { w.remove("docs/d") }},
+	}
+	for i, h := range hands {
+		for j, e := range edits {
+			t.Run(h.name+", "+e.name, func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t, drivetest.Options{Unsettled: unsettled(uint64(i*100+j+1) * 0x9e3779b97f4a7c15)}, "docs")
+				w.write("docs/d/f", "the file")
+				w.write("docs/d/g", "its neighbour")
+				w.write("docs/e/h", "elsewhere")
+				w.ok()
+				w.must(h.do(w))
+				e.do(w)
+				w.ok()
+				w.touched(h.name, e.name)
+				w.quiet()
+			})
+		}
+	}
+}
+
+// touched compares what the run could see: items that neither it nor a folder
+// that it lost led to stay as the other hand left them, for acb asks Drive
+// about nothing that did not change.
+func (w *world) touched(hand, edit string) {
+	w.t.Helper()
+	tree := w.srv.Tree("root")
+	seen := make(map[string]string)
+	for at, n := range tree {
+		if strings.Contains(path.Base(at), "#") {
+			w.t.Errorf("twice on Drive: %s", at)
+		}
+		if n.Kind == "file" {
+			if other, twice := seen[n.MD5]; twice {
+				w.t.Errorf("%s and %s hold the same", other, at)
+			}
+			seen[n.MD5] = at
+		}
+	}
+	disk := w.onDisk()
+	prefix := drivePath(w.path("docs"))
+	changed := map[string]string{
+		"file edited": "d/f", "file created beside": "d/new", "file moved": "e/f2", "folder moved": "d2", "folder created in it": "d/sub/sub/new",
+	}[edit]
+	if changed != "" {
+		within := prefix
+		if hand == "folder moved" && edit != "folder moved" {
+			within += "/e" // nothing led acb to look where the folder is
+		}
+		if edit == "file moved" {
+			within = prefix
+		}
+		at := path.Join(topName, hostName, within, changed)
+		n, ok := tree[at]
+		if d := disk[path.Join(prefix, changed)]; !ok || (n.Kind == "file" && n.MD5 != d.md5) {
+			w.t.Errorf("%s is not as on disk: %+v", at, n)
+		}
+	}
+	for at := range tree {
+		rel, ok := strings.CutPrefix(at, topName+"/"+hostName+"/"+prefix+"/")
+		if ok && (edit == "file deleted" && rel == "d/f" || edit == "folder deleted" && rel == "d") {
+			w.t.Errorf("%s is still there", at)
+		}
+	}
+	if strings.Contains(hand, "deleted") && hand != "file deleted" && !strings.Contains(edit, "deleted") {
+		w.compare() // a lost folder leads to all that was in it
+	}
+}
