@@ -104,7 +104,7 @@ func (r *run) deliver(ctx context.Context, op *plan.Op) (*sender, *drive.File, e
 	}
 	c, err := r.env.Open(op)
 	if err != nil {
-		return nil, nil, fmt.Errorf("open: %w", err)
+		return nil, nil, err
 	}
 	defer c.Close()
 	st, err := c.Stat()

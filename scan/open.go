@@ -36,15 +36,16 @@ type File struct {
 }
 
 // Open opens a file or symlink. It never blocks and never opens anything else.
+// Its error leaves the path to the caller, who has it.
 func (f *Files) Open(p manifest.Path) (*File, error) {
 	d, name, err := f.folderOf(p)
 	if err != nil {
-		return nil, fmt.Errorf("open %q: %w", string(p), err)
+		return nil, fmt.Errorf("open: %w", err)
 	}
 	defer d.close()
 	file, err := f.open(d, name)
 	if err != nil {
-		return nil, fmt.Errorf("open %q: %w", string(p), err)
+		return nil, fmt.Errorf("open: %w", err)
 	}
 	return file, nil
 }
