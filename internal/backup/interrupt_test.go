@@ -336,3 +336,10 @@ func (w *world) swap(a, b string) {
 	w.rename(b, a)
 	w.rename(a+".tmp", b)
 }
+
+func removeIfThere(path string) error {
+	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}

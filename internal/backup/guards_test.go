@@ -1,0 +1,268 @@
+package backup_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/autocloudbackup/acb/internal/backup"
+	"github.com/autocloudbackup/acb/internal/plan"
+	"github.com/autocloudbackup/acb/remote/drivetest"
+	"github.com/autocloudbackup/acb/scan"
+)
+
+// held makes a run in which a guard must hold something back, and in which
+// nothing on Drive may be changed, moved or trashed; new things may come.
+func (w *world) held() *backup.Summary {
+	w.t.Helper()
+	before := w.srv.Tree("root")
+	sum, err := w.run(w.t.Context())
+	if sum.ExitCode() != 4 {
+		w.t.Errorf("exit code %d, conditions %v, error %v; should be 4", sum.ExitCode(), sum.Conditions, err)
+	}
+	after := w.srv.Tree("root")
+	for path, n := range before {
+		if a := after[path]; a.ID != n.ID || a.MD5 != n.MD5 || a.Head != n.Head {
+			w.t.Errorf("harmed: %s", path)
+		}
+	}
+	return sum
+}
+
+func (w *world) fill(dir string, n int) {
+	w.t.Helper()
+	for i := range n {
+		w.write(fmt.Sprintf("%s/f%03d", dir, i), fmt.Sprint(dir, " content ", i))
+	}
+}
+
+func TestGuards(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		harm  func(w *world)
+		guard plan.Guard // NoGuard where no operation is held
+		mend  func(w *world)
+	}{
+		{"source unmounted", func(w *world) { w.rename("docs", "away") }, plan.NoGuard, func(w *world) { w.rename("away", "docs") }},
+		{"source replaced by a file", func(w *world) { w.rename("docs", "away"); w.write("docs", "a file") }, plan.NoGuard,
+			func(w *world) { w.remove("docs"); w.rename("away", "docs") }},
+		{"source emptied", func(w *world) { w.rename("docs", "away"); w.mkdir("docs") }, plan.Empty,
+			func(w *world) { w.remove("docs"); w.rename("away", "docs") }},
+		{"many deleted", func(w *world) { w.rename("docs/many", "away") }, plan.MaxDelete, func(w *world) { w.rename("away", "docs/many") }},
+		{"many deleted, allowed", func(w *world) { w.remove("docs/many") }, plan.MaxDelete, func(w *world) { w.limits.Allow = true }},
+		{"many changed", func(w *world) {
+			for i := range 290 {
+				w.write(fmt.Sprintf("docs/many/f%03d", i), "encrypted "+fmt.Sprint(i))
+			}
+			w.remove("docs/few/f001")
+		}, plan.MaxModify, func(w *world) { w.limits.Allow = true }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, drivetest.Options{}, "docs", "pics")
+			w.fill("docs/few", 5)
+			w.fill("docs/many", 300)
+			w.fill("pics", 5)
+			w.ok()
+			c.harm(w)
+			w.write("pics/new", "goes on")
+			if !strings.HasPrefix(c.name, "source") {
+				w.write("docs/few/new", "goes on here as well")
+			}
+			for range 2 { // and again: a second run must not take it for granted
+				sum := w.held()
+				if ok := slices.ContainsFunc(sum.Held, func(h plan.Held) bool { return h.Guard == c.guard }); ok != (c.guard != plan.NoGuard) {
+					t.Errorf("held %v, should be by %q", sum.Held, c.guard)
+				}
+			}
+			w.node("pics/new")
+			if !strings.HasPrefix(c.name, "source") {
+				w.node("docs/few/new")
+			}
+			c.mend(w)
+			w.ok()
+			w.compare()
+			w.limits.Allow = false
+			w.quiet()
+		})
+	}
+}
+
+func (w *world) mkdir(rel string) {
+	w.t.Helper()
+	w.write(rel+"/x", "")
+	w.remove(rel + "/x")
+}
+
+// keeps makes a run and demands that the things named, and only they, are on
+// Drive although not on disk (or hidden), under the ids they had.
+func (w *world) keeps(ids map[string]string, rels ...string) {
+	w.t.Helper()
+	w.ok()
+	for _, rel := range rels {
+		if id := w.node(rel).ID; id != ids[rel] {
+			w.t.Errorf("%s is %s now, was %s", rel, id, ids[rel])
+		}
+	}
+	w.compare(func(path string) bool {
+		return slices.ContainsFunc(rels, func(rel string) bool { return within(path, drivePath(w.path(rel))) })
+	})
+	w.quiet()
+}
+
+func (w *world) ids(rels ...string) map[string]string {
+	m := make(map[string]string)
+	for _, rel := range rels {
+		m[rel] = w.node(rel).ID
+	}
+	return m
+}
+
+func TestKeep(t *testing.T) {
+	w := newWorld(t, drivetest.Options{}, "docs")
+	w.fill("docs/d", 3)
+	w.fill("docs/e", 3)
+	w.ok()
+	ids := w.ids("docs/d", "docs/d/f000", "docs/e/f001")
+	w.limits.Keep = true
+	w.rename("docs/d", "away")
+	w.remove("docs/e/f001")
+	w.keeps(ids, "docs/d", "docs/e/f001")
+	w.rename("away", "docs/d") // back again, under the same ids
+	w.ok()
+	for rel, id := range w.ids("docs/d", "docs/d/f000") {
+		if id != ids[rel] {
+			t.Errorf("%s came back under another id", rel)
+		}
+	}
+	w.keeps(ids, "docs/e/f001")
+}
+
+func TestRetired(t *testing.T) {
+	hide := []struct {
+		name       string
+		hide, show func(w *world)
+		kept       []string
+	}{
+		{"by rules",
+			func(w *world) { w.rules = []string{"d/", "*.tmp"} }, func(w *world) { w.rules = nil },
+			[]string{"docs/d", "docs/e/x.tmp"}},
+		{"by an ignore file",
+			func(w *world) { w.write("docs/.acbignore", "d/\n*.tmp\n") }, func(w *world) { w.remove("docs/.acbignore") },
+			[]string{"docs/d", "docs/e/x.tmp"}},
+		{"by config",
+			func(w *world) { w.sources = w.sources[1:] }, func(w *world) { w.sources = []string{w.path("docs"), w.path("pics")} },
+			[]string{"docs"}},
+		{"by narrowing",
+			func(w *world) { w.sources[0] = w.path("docs/e") }, func(w *world) { w.sources[0] = w.path("docs") },
+			[]string{"docs/d", "docs/top"}},
+	}
+	for _, c := range hide {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, drivetest.Options{}, "docs", "pics")
+			w.fill("docs/d/sub", 3)
+			w.write("docs/e/x.tmp", "temporary")
+			w.write("docs/e/y", "y")
+			w.write("docs/top", "top")
+			w.fill("pics", 3)
+			w.ok()
+			ids := w.ids("docs", "docs/d", "docs/d/sub/f000", "docs/e/x.tmp", "docs/top")
+			disk := w.onDisk()
+			c.hide(w)
+			w.ok()
+			sent := w.srv.Stats().ContentIn
+			w.sameAs(disk, ids)
+			w.quiet()
+			c.show(w)
+			w.ok()
+			w.sameAs(disk, ids)
+			if n := w.srv.Stats().ContentIn - sent; n > 0 {
+				t.Errorf("%d bytes sent to show again what was kept", n)
+			}
+			w.compare()
+			w.quiet()
+		})
+	}
+}
+
+// sameAs demands that Drive holds all that was on disk, under the given ids.
+func (w *world) sameAs(disk map[string]thing, ids map[string]string) {
+	w.t.Helper()
+	drive, _ := w.onDrive()
+	for path, d := range disk {
+		if drive[path] != d {
+			w.t.Errorf("%q is %+v, was %+v", path, drive[path], d)
+		}
+	}
+	for rel, id := range ids {
+		if now := w.node(rel).ID; now != id {
+			w.t.Errorf("%s is %s now, was %s", rel, now, id)
+		}
+	}
+}
+
+func TestPinned(t *testing.T) {
+	w := newWorld(t, drivetest.Options{}, "docs")
+	w.rules = []string{"*.iso"}
+	w.fill("docs", 3)
+	w.write("docs/image.iso", "hidden by a rule")
+	w.write("other/outside", "outside of all sources")
+	w.ok()
+	var req backup.Request
+	for _, rel := range []string{"docs/image.iso", "other/outside"} {
+		p, err := scan.PathOf(w.path(rel))
+		w.must(err)
+		req.Targets = append(req.Targets, scan.Target{Path: p, Root: w.path(rel)})
+	}
+	sum, err := w.request(t.Context(), req)
+	if err != nil || sum.ExitCode() != 0 || sum.Counts.Created != 2 {
+		t.Fatalf("%v %+v", err, sum)
+	}
+	ids := w.ids("docs/image.iso", "other", "other/outside")
+	w.keeps(ids, "docs/image.iso", "other")
+	w.remove("docs/image.iso") // pinned: stays until purged
+	w.remove("other")
+	w.keeps(ids, "docs/image.iso", "other")
+}
+
+// TestRolledBack puts an older state folder back: what Drive holds was made by
+// a later state of it, so that nothing may be updated or trashed.
+func TestRolledBack(t *testing.T) {
+	w := newWorld(t, drivetest.Options{}, "docs")
+	w.fill("docs", 5)
+	w.ok()
+	older := fastDir(t)
+	w.must(copyState(filepath.Dir(w.manifest), older))
+	w.write("docs/f001", "changed after the copy")
+	w.write("docs/g", "made after the copy")
+	w.remove("docs/f003")
+	w.ok()
+	newer := fastDir(t)
+	w.must(copyState(filepath.Dir(w.manifest), newer))
+
+	w.restore(older)
+	w.write("docs/f000", "changed later still")
+	w.remove("docs/f004")
+	sum := w.held()
+	if sum.Counts.Modified+sum.Counts.Deleted > 0 {
+		t.Errorf("counted %+v", sum.Counts)
+	}
+	w.held()
+
+	w.restore(newer) // the way out: go on with the right one
+	w.ok()
+	w.compare()
+	w.quiet()
+}
+
+func (w *world) restore(from string) {
+	w.t.Helper()
+	dir := filepath.Dir(w.manifest)
+	for _, name := range []string{"manifest.db-wal", "manifest.db-shm"} {
+		w.must(removeIfThere(filepath.Join(dir, name)))
+	}
+	w.must(copyState(from, dir))
+}
