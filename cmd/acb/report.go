@@ -64,9 +64,7 @@ func (a *app) report(sum *backup.Summary, s *session, dryRun bool) {
 	lines(a.err, limit, "could not be saved", sum.Failures)
 	lines(a.err, limit, "not backed up", sum.Unsaved)
 	for _, src := range sum.Sources {
-		if src.State != scan.OK.String() {
-			fmt.Fprintf(a.err, "acb: source %s is %s; nothing in it is trashed\n", src.Path, src.State)
-		}
+		a.reportSource(src)
 	}
 	for _, h := range sum.Held {
 		a.reportHeld(h, s)
@@ -135,15 +133,27 @@ func lines(w io.Writer, limit int, what string, list []backup.Failure) {
 	}
 }
 
+// reportSource says what is wrong with a source as a whole.
+func (a *app) reportSource(src backup.SourceSummary) {
+	path := plain(src.Path)
+	switch src.State {
+	case scan.OK:
+	case scan.OtherFS:
+		fmt.Fprintf(a.err, "acb: source %s is on another file system than last time; nothing in it is trashed\n", path)
+		fmt.Fprintf(a.err, "acb: if this is right, say so once: acb scan --accept-source %s\n", path)
+	case scan.Empty:
+		fmt.Fprintf(a.err, "acb: source %s is empty; nothing in it is trashed\n", path)
+	default:
+		fmt.Fprintf(a.err, "acb: source %s is %s: %s; nothing in it is trashed\n", path, src.State, plain(src.Reason))
+	}
+}
+
 // reportHeld says what a guard holds back, an example, and what to do.
 func (a *app) reportHeld(h plan.Held, s *session) {
 	fmt.Fprintf(a.err, "acb: held back in %s: %s: %s, among them %s\n",
 		s.Sources[h.Source].Root, h.Guard, count(int64(h.Files()), "file", "files"), shown(h.Ops[0].Path))
-	switch {
-	case h.Guard.Lifts():
-		fmt.Fprintf(a.err, "acb: if this is right, let it through once: acb scan --allow-deletes\n")
-	case h.Guard == plan.Elsewhere:
-		fmt.Fprintf(a.err, "acb: if this is right: acb scan --accept-source %s\n", s.Sources[h.Source].Root)
+	if h.Guard.Lifts() {
+		fmt.Fprintln(a.err, "acb: if this is right, let it through once: acb scan --allow-deletes")
 	}
 }
 
@@ -192,8 +202,9 @@ type (
 		Seconds float64 `json:"seconds,omitempty"`
 	}
 	jsonSource struct {
-		Path  string `json:"path"`
-		State string `json:"state"`
+		Path   string `json:"path"`
+		State  string `json:"state"`
+		Reason string `json:"reason,omitempty"`
 	}
 	jsonSummary struct {
 		Type string `json:"type"` // "summary"
@@ -235,7 +246,7 @@ func (a *app) reportJSON(sum *backup.Summary, dryRun bool) error {
 		out.ETA = &eta
 	}
 	for _, s := range sum.Sources {
-		out.Sources = append(out.Sources, jsonSource{s.Path, s.State})
+		out.Sources = append(out.Sources, jsonSource{s.Path, s.State.String(), s.Reason})
 	}
 	put(out)
 	return first

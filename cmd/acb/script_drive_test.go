@@ -42,7 +42,7 @@ var driveCommands = map[string]struct {
 	"fault":     {"WHICH EFFECT | off   lets requests go wrong, see faultOf", (*stage).fault},
 	"hits":      {"N              the fault struck so often; + for at least once", (*stage).hits},
 	"interrupt": {"KIND N [pause]   interrupts the acb that holds the lock at the N-th request of a kind", (*stage).interrupt},
-	"await":     {"KIND           waits until such a request has come", (*stage).await},
+	"await":     {"KIND N         waits until N such requests have come since 'reset'", (*stage).await},
 	"requests":  {"[KIND] N       so many requests came since the last 'drive requests' or 'reset'", (*stage).requests},
 	"twice":     {"N              so many bytes were sent although Drive had them, since 'reset'", (*stage).twice},
 	"reset":     {"               sets the counts to 0", (*stage).reset},
@@ -200,11 +200,15 @@ func (s *stage) hits(args []string) error {
 	return fmt.Errorf("the fault struck %d times, want %s", got, args[0])
 }
 
-// await waits until a request of a kind has come since 'reset'.
+// await waits until requests of a kind have come.
 func (s *stage) await(args []string) error {
-	for began := time.Now(); s.Stats().Requests[drivetest.Kind(args[0])] == 0; time.Sleep(time.Millisecond) {
+	n, err := strconv.Atoi(args[1])
+	if err != nil {
+		return err
+	}
+	for began := time.Now(); s.Stats().Requests[drivetest.Kind(args[0])] < n; time.Sleep(time.Millisecond) {
 		if time.Since(began) > patience {
-			return fmt.Errorf("no %s within %v", args[0], patience)
+			return fmt.Errorf("not %d %s within %v", n, args[0], patience)
 		}
 	}
 	return nil

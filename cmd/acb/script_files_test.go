@@ -84,6 +84,21 @@ func copyTreeCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}))
 }
 
+// shm is a file system of its own on every Linux that has it.
+const shm = "/dev/shm"
+
+// otherFSCommand makes NAME a link to a copy of FOLDER on another file system.
+func otherFSCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: otherfs FOLDER NAME")
+	}
+	dir, err := os.MkdirTemp(shm, "acb-script-")
+	ts.Check(err)
+	ts.Defer(func() { os.RemoveAll(dir) })
+	ts.Check(os.CopyFS(dir, os.DirFS(ts.MkAbs(args[0]))))
+	ts.Check(os.Symlink(dir, ts.MkAbs(args[1])))
+}
+
 // mtimeCommand sets the time of a file or folder.
 func mtimeCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {

@@ -48,6 +48,8 @@ import (
 //		makes N small files NAME-1, NAME-2, ..., with their name and TEXT in them
 //	copytree FOLDER NEW
 //		copies a folder with what is in it.
+//	otherfs FOLDER NAME
+//		copies a folder to another file system and makes NAME a link to it.
 //	mtime NAME DURATION
 //		makes a file so old; "mtime NAME 2024-05-06T07:08:09Z" sets the time.
 //	fifo NAME
@@ -57,7 +59,8 @@ import (
 //	drive SUBCOMMAND...
 //		looks into the look-alike and acts in it; see driveCommands.
 //
-// Conditions: [root] for tests that permissions cannot stop.
+// Conditions: [root] for tests that permissions cannot stop, [otherfs] where
+// a second file system can be written to.
 
 // update rewrites the golden sections of scripts from what acb prints.
 var update = flag.Bool("update", false, "rewrite golden sections of scripts")
@@ -80,11 +83,15 @@ func TestScripts(t *testing.T) {
 		UpdateScripts:      *update,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exitsCommand, "summary": summaryCommand, "drive": driveCommand,
-			"file": fileCommand, "many": manyCommand, "copytree": copyTreeCommand, "mtime": mtimeCommand, "fifo": fifoCommand,
+			"file": fileCommand, "many": manyCommand, "copytree": copyTreeCommand, "otherfs": otherFSCommand, "mtime": mtimeCommand, "fifo": fifoCommand,
 		},
 		Condition: func(cond string) (bool, error) {
-			if cond == "root" {
+			switch cond {
+			case "root":
 				return os.Geteuid() == 0, nil
+			case "otherfs":
+				info, err := os.Stat(shm)
+				return err == nil && info.IsDir(), nil
 			}
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},

@@ -123,11 +123,7 @@ func (r *run) countSources(seen *scan.Result) {
 		if r.named() {
 			continue // what could not be looked at is among the skips
 		}
-		state := s.State.String()
-		if s.Reason != "" {
-			state += ": " + s.Reason
-		}
-		r.sum.Sources = append(r.sum.Sources, SourceSummary{Path: r.Backup.Sources[i].Root, State: state, OK: s.State == scan.OK})
+		r.sum.Sources = append(r.sum.Sources, SourceSummary{Path: r.Backup.Sources[i].Root, State: s.State, Reason: s.Reason})
 		if s.State != scan.OK {
 			r.sum.add(HeldBack)
 		}

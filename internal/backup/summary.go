@@ -6,6 +6,7 @@ import (
 
 	"github.com/autocloudbackup/acb/internal/plan"
 	"github.com/autocloudbackup/acb/manifest"
+	"github.com/autocloudbackup/acb/scan"
 )
 
 // Counts counts one run. Files and symlinks are each in exactly one of the
@@ -82,9 +83,9 @@ type Summary struct {
 
 // A SourceSummary is one source's part of a run.
 type SourceSummary struct {
-	Path  string // as configured
-	State string // "ok", or what is wrong with it as a whole
-	OK    bool
+	Path   string // as configured
+	State  scan.State
+	Reason string // why State is what it is, if it is not scan.OK
 }
 
 // add notes a condition, keeping the order.
