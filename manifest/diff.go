@@ -23,7 +23,11 @@ func Diff(obs Observation) Changes {
 			m.add(d)
 		}
 	}
-	c.Files = append(c.Files, m.changes()...)
+	if rest := m.changes(); len(c.Files) == 0 { // a first run: the list is large, and there once
+		c.Files = rest
+	} else {
+		c.Files = append(c.Files, rest...)
+	}
 	slices.SortStableFunc(c.Files, func(a, b FileChange) int { return compareFiles(cmp.Or(a.New, a.Old), cmp.Or(b.New, b.Old)) })
 	slices.SortStableFunc(c.Folders, func(a, b FolderChange) int {
 		return cmp.Compare(cmp.Or(a.New, a.Old).Path(), cmp.Or(b.New, b.Old).Path())
@@ -196,7 +200,7 @@ func (m *matcher) changes() []FileChange {
 	p.pair(func(f *FileAt) (trait, bool) { return trait{content: contentOf(f), name: f.Name}, true })
 	p.pair(func(f *FileAt) (trait, bool) { return trait{content: contentOf(f)}, true })
 
-	cs := m.lost
+	cs := slices.Grow(m.lost, len(m.diffs)) // nearly always one change a difference
 	for _, d := range m.diffs {
 		stays := d.Old != nil && d.New != nil && p.from[d.New] == nil && !p.taken[d.Old]
 		if stays {

@@ -8,8 +8,9 @@ import (
 )
 
 // foldAtOnce is the most steps that one transaction of Fold applies. It bounds
-// what Fold holds in memory, a few hundred bytes a step.
-const foldAtOnce = 25_000
+// what Fold holds in memory, half a kilobyte a step, and is large enough for
+// the row of a large folder not to be written over and over.
+const foldAtOnce = 8_000
 
 // Fold applies the acknowledged steps of the journal to the tree, folder by
 // folder, writes what they end into the history and takes them out of the

@@ -233,7 +233,7 @@ func (h *house) upload(parent manifest.FolderID, path manifest.Path) *plan.Op {
 // again makes an operation of kind on the item of an acknowledged one.
 func again(kind plan.OpKind, a remote.Ack) *plan.Op {
 	op := *a.Op
-	op.Kind, op.FileID, op.Old, op.OldParent = kind, a.Content.FileID, a.Content, op.Parent
+	op.Kind, op.FileID, op.Old, op.OldParent = kind, a.Content.FileID, &a.Content, op.Parent
 	return &op
 }
 

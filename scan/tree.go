@@ -98,10 +98,10 @@ func (w *walk) due(c *manifest.Cursor) bool {
 func (w *walk) result(sources []Source) (*Result, error) {
 	var all findings
 	for _, t := range w.everywhere() {
-		var f findings
-		t.branch.gather(&f)
-		t.res.Counts.add(&f.counts)
-		all.add(&f)
+		all.counts = t.res.Counts
+		t.branch.gather(&all)
+		t.res.Counts = all.counts
+		t.branch = nil // its findings are as large as what differs, and are all here now
 	}
 	res := &Result{}
 	read, err := w.readContents(sources, all.files)
@@ -112,6 +112,7 @@ func (w *walk) result(sources []Source) (*Result, error) {
 	res.Folders = all.folders
 	res.Unknown = all.unknown
 	res.Skips = all.skips
+	res.Files = make([]manifest.FileDiff, 0, len(all.files))
 	for i := range all.files {
 		s := &all.files[i]
 		if s.failed == nil {

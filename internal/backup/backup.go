@@ -81,7 +81,7 @@ type run struct {
 	tokens  int64        // likewise
 	pass    int
 	sum     *Summary
-	scanned *scan.Result // of the first pass
+	seen    []manifest.Source // as the first pass saw them; none of a --path run
 	planned *plan.Plan
 	journal *journal
 	newGen  bool // the generation to come was chosen in this run

@@ -91,7 +91,9 @@ func (r *run) count(seen *scan.Result, changes manifest.Changes) {
 	r.sum.Counts.Failed, r.sum.Counts.HeldBack = 0, 0
 	r.sum.Conditions = slices.DeleteFunc(r.sum.Conditions, func(c Condition) bool { return c == Incomplete })
 	if r.pass == 0 {
-		r.scanned = seen
+		if !r.named() {
+			r.seen = r.seenSources(seen)
+		}
 		r.countSources(seen)
 		for _, f := range changes.Files {
 			switch f.Kind {

@@ -115,8 +115,8 @@ func (r *run) end(ctx context.Context, err error) (*Summary, error) {
 	for _, cond := range r.sum.Conditions {
 		row.Conditions = append(row.Conditions, string(cond))
 	}
-	if row.Complete && r.scanned != nil && !r.named() {
-		row.Sources = r.completeSources()
+	if row.Complete {
+		row.Sources = r.seen
 	}
 	r.Log.Info("run ended", "run", int64(r.id), "conditions", row.Conditions, "seconds", r.sum.Took.Seconds(), "counters", c)
 	if endErr := r.Store.EndRun(r.id, now, row); endErr != nil {
@@ -148,16 +148,17 @@ func (r *run) condition(ctx context.Context, err error) error {
 	return err
 }
 
-// completeSources returns what the guards of later runs compare with.
-func (r *run) completeSources() []manifest.Source {
+// seenSources returns what the guards of later runs compare with, if this one
+// ends complete.
+func (r *run) seenSources(seen *scan.Result) []manifest.Source {
 	changed := make(map[int]int64)
-	for _, d := range r.scanned.Files {
+	for _, d := range seen.Files {
 		if d.New != nil {
 			changed[d.New.In.Source]++
 		}
 	}
 	var list []manifest.Source
-	for i, s := range r.scanned.Sources {
+	for i, s := range seen.Sources {
 		list = append(list, manifest.Source{
 			Path: r.Backup.Sources[i].Path, Folder: s.Folder, FS: s.FS, Inode: s.Inode,
 			Files: s.Unchanged + changed[i],

@@ -58,9 +58,9 @@ type Op struct {
 	// Stat is what to send: kind, size, time and mode as scanned. Folders
 	// have Kind, ModTime and Mode only.
 	Stat manifest.Stat
-	// Old is what Drive holds now, zero for an operation that creates. An
-	// update's answer must carry another head revision.
-	Old manifest.Content
+	// Old is what Drive holds now, nil for folders and for an operation that
+	// creates. An update's answer must carry another head revision.
+	Old *manifest.Content
 	// Files is how many files a TrashFolder takes along.
 	Files int
 	// Sources are the sources (indices of the run) that the operation

@@ -154,15 +154,15 @@ func (p *planner) files(cs []manifest.FileChange) {
 			p.uploads = append(p.uploads, fileOp(Upload, c))
 		case manifest.Modified:
 			op := fileOp(Update, c)
-			op.FileID, op.Old = c.Old.FileID, c.Old.Content
+			op.FileID, op.Old = c.Old.FileID, &c.Old.Content
 			p.uploads = append(p.uploads, op)
 		case manifest.Touched:
 			op := fileOp(Patch, c)
-			op.FileID, op.Old = c.Old.FileID, c.Old.Content
+			op.FileID, op.Old = c.Old.FileID, &c.Old.Content
 			p.moves = put(p.moves, 0, op)
 		case manifest.Moved:
 			op := fileOp(MoveFile, c)
-			op.FileID, op.Old = c.Old.FileID, c.Old.Content
+			op.FileID, op.Old = c.Old.FileID, &c.Old.Content
 			op.From, op.OldParent = c.Old.Path(), c.Old.In.ID
 			op.Sources = both(c.Old.In.Source, c.New.In.Source)
 			p.moves = put(p.moves, 0, op)

@@ -46,7 +46,7 @@ func (p *planner) trashes(c manifest.Changes, unknown []manifest.Path) {
 			continue
 		}
 		op := fileOp(TrashFile, ch)
-		op.FileID, op.Old = ch.Old.FileID, ch.Old.Content
+		op.FileID, op.Old = ch.Old.FileID, &ch.Old.Content
 		p.trash = append(p.trash, op)
 	}
 }
