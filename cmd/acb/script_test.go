@@ -66,6 +66,8 @@ import (
 var update = flag.Bool("update", false, "rewrite golden sections of scripts")
 
 func TestMain(m *testing.M) {
+	// Scripts wait for disks and for the pauses between tries, not for processors.
+	flag.Set("test.parallel", "8")
 	testscript.Main(m, map[string]func(){
 		"acb": func() { os.Exit(Main()) },
 		"acb-later": func() {
