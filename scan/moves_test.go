@@ -64,6 +64,7 @@ var moveCases = []struct {
 	{"moved away, and made anew", "mv a c; mkdir a; echo x >a/x", "moved a/ -> c/\n created a/\n created a/x"},
 	{"each into what the other left", "mv a t; mv b u; mkdir a b; mv t b/a; mv u a/b",
 		"moved a/ -> b/a/\n moved b/ -> a/b/\n created a/\n created b/"},
+	{"into a new folder of its own name", "mv a t; mkdir a; mv t a/a; echo x >a/a/sub/low/x", "moved a/ -> a/a/\n created a/\n created a/a/sub/low/x"},
 	{"copied", "cp -a a c", "created c/\n created c/link\n created c/one\n created c/sub/\n created c/sub/low/\n created c/sub/low/four\n created c/sub/three\n created c/two"},
 	{"case only", "mv a A", "moved a/ -> A/"},
 	{"folder becomes a file", "rm -r b; echo file >b", "created b\n deleted b/\n deleted b/five\n deleted b/sub/\n deleted b/sub/six"},
