@@ -41,8 +41,8 @@ fuzz: ## each fuzz target for FUZZTIME (10s)
 	  done; \
 	done
 
-bench: build ## the numbers of README, as ratios measured in this run
-	$(GO) run ./internal/bench
+bench: build ## the numbers of README, as ratios measured in this run: make bench [BENCH="-parts requests,hash"]
+	$(GO) run ./internal/bench $(BENCH)
 
 soak: ## the random tests with many more seeds: make soak [SEEDS=1000]
 	ACB_SEEDS=$(or $(SEEDS),1000) $(GO) test -timeout 0 -run 'Random|Model|Oracle' -v ./internal/backup ./cmd/acb

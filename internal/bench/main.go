@@ -2,7 +2,7 @@
 // that are taken in the same run: find for a walk, BLAKE3 and MD5 for hashing
 // and sending, rclone for a first run. README quotes its output.
 //
-//	go run ./internal/bench                        everything; hours at first, for the million files
+//	go run ./internal/bench                        everything; 20 to 30 minutes at first, for the million files
 //	go run ./internal/bench -parts unchanged,hash  some parts
 //	go run ./internal/bench -check                 exit code 1 if a limit is missed
 //	RCLONE=/usr/bin/rclone go run ./internal/bench -parts first
