@@ -126,6 +126,8 @@ func (e *GenError) Error() string {
 // Apply carries out stages of operations, one stage after the other. The
 // operations of a stage do not depend on each other: contents are sent
 // Options.Transfers at a time, then metadata calls up to 100 in a request.
+// Apply takes the stages over and empties them as it goes, so that what is
+// done takes no memory.
 //
 // A failed operation does not stop the others. In a source in which an
 // operation failed or was not done, trashes are held back. The error is why

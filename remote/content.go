@@ -50,7 +50,8 @@ func (r *run) contents(ctx context.Context, ops []*plan.Op) {
 		} else if ctx.Err() == nil {
 			err = r.begin(ctx, block)
 		}
-		for _, op := range block {
+		for i, op := range block {
+			block[i] = nil // whoever works on it lets go of it at its end
 			if err != nil {
 				r.fail(op, err)
 				continue

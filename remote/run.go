@@ -64,6 +64,7 @@ func (r *run) stage(ctx context.Context, ops []*plan.Op, last bool) {
 			metadata = append(metadata, op)
 		}
 	}
+	clear(ops) // an operation that has ended is let go of
 	r.contents(ctx, contents)
 	r.metadata(ctx, metadata, last)
 }

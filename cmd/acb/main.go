@@ -25,7 +25,7 @@ func main() {
 // of that. A first run holds half a kilobyte for each file that is to be sent,
 // and runs beside whatever its user does: memory is worth more than the
 // few per cent of its processor time that this costs against Go's default of 100.
-const gcPercent = 40
+const gcPercent = 30
 
 // Main is main as a function that returns the exit code, for the script tests.
 func Main() int { return start(time.Now) }

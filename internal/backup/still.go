@@ -17,10 +17,10 @@ import (
 // absent must be absent now, in a source that is there. Something that has
 // taken its place does not count.
 func (r *run) still() func(*plan.Op) error {
-	// The places that something else has taken since; most runs trash nothing
-	// and need none of them.
-	taken := sync.OnceValue(func() map[manifest.Path]bool {
-		taken := make(map[manifest.Path]bool)
+	// Places that something else has taken since. Most runs trash nothing and
+	// need none of them.
+	taken := make(map[manifest.Path]bool)
+	if last := r.planned.Stages[len(r.planned.Stages)-1]; last[0].Kind.Trashes() {
 		for _, stage := range r.planned.Stages {
 			for _, op := range stage {
 				if !op.Kind.Trashes() {
@@ -28,8 +28,7 @@ func (r *run) still() func(*plan.Op) error {
 				}
 			}
 		}
-		return taken
-	})
+	}
 	var mu sync.Mutex // one goroutine at a time reads the manifest
 	return func(op *plan.Op) error {
 		if src := op.Sources[0]; src >= 0 {
@@ -38,7 +37,7 @@ func (r *run) still() func(*plan.Op) error {
 			}
 		}
 		for at := op.Path; at != ""; at, _ = at.Split() {
-			if taken()[at] {
+			if taken[at] {
 				return nil
 			}
 		}

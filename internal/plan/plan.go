@@ -206,9 +206,12 @@ func fileOp(k OpKind, c *manifest.FileChange) *Op {
 	if f == nil {
 		f = c.Old
 	}
+	change := *c // a copy, so that an operation does not keep all changes in memory
+	path := f.Path()
+	f.Name = string(path[len(path)-len(f.Name):]) // the same bytes, and kept once
 	return &Op{
-		Kind: k, Path: f.Path(), Name: f.Name, Parent: f.In.ID, Stat: f.Stat,
-		Sources: []int{f.In.Source}, File: c,
+		Kind: k, Path: path, Name: f.Name, Parent: f.In.ID, Stat: f.Stat,
+		Sources: []int{f.In.Source}, File: &change,
 	}
 }
 
