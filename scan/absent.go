@@ -67,6 +67,9 @@ func (a *absences) folder(in *manifest.Place, row *manifest.Row, rules *ignore.R
 	for i := range entries {
 		a.file(inside, place, &entries[i], keep)
 	}
+	for _, e := range a.w.displaced[row.ID] {
+		a.file(inside, place, &e, keep)
+	}
 	for i := range subs {
 		if err := a.folder(place, &subs[i], rules, inside.rel, keep); err != nil {
 			return err

@@ -164,3 +164,10 @@ func kindOf(m fs.FileMode) manifest.Kind {
 	}
 	return manifest.NoKind // on Windows also junctions and mounted volumes, which are not entered
 }
+
+// addString copies a name into the listing.
+func (l *listing) addString(name string, what uint8) {
+	off := len(l.buf)
+	l.buf = append(append(l.buf, name...), 0)
+	l.add(off, len(name), what)
+}

@@ -1,51 +1,39 @@
 package scan
 
-import (
-	"errors"
-	"slices"
+import "github.com/autocloudbackup/acb/manifest"
 
-	"github.com/autocloudbackup/acb/manifest"
-)
+// What an interrupted run has left beside the tree: an entry whose place
+// another one took was seen to have left its path then. It is listed with the
+// folder that holds it on Drive, as absent, so that its content can be found
+// where it went. Where that folder is not looked at, it waits.
 
-// listDisplaced adds what an interrupted run has left beside the tree: an
-// entry whose place another one took was seen to have left its path then. It
-// counts as absent, so that its content can be found where it went.
-//
-// Where the folder could not be looked at it waits, for the content may have
-// gone to a place that is unknown as well.
-func (w *walk) listDisplaced(r *manifest.Reader) error {
+// readDisplaced reads all of it.
+func (w *walk) readDisplaced(r *manifest.Reader) error {
 	list, err := r.Displaced()
 	if err != nil || len(list) == 0 {
 		return err
 	}
-	unknown := w.unknownPaths()
+	w.displaced = make(map[manifest.FolderID][]manifest.Entry)
 	for _, e := range list {
-		path, found, err := r.PathOf(e.Folder)
-		var damaged *manifest.DamagedError
-		if errors.As(err, &damaged) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		i := w.sourceOf(path)
-		if !found || i < 0 || w.tops[i].noAbsent || w.tops[i].res.State != OK {
-			continue
-		}
-		if slices.ContainsFunc(unknown, path.Within) {
-			continue
-		}
-		old := &manifest.FileAt{In: &manifest.Place{ID: e.Folder, Path: path, Source: i}, Entry: e.Entry}
-		w.tops[i].branch.report(&findings{files: []fileSeen{{FileDiff: manifest.FileDiff{Old: old}, top: w.tops[i]}}})
+		w.displaced[e.Folder] = append(w.displaced[e.Folder], e.Entry)
 	}
 	return nil
 }
 
-// unknownPaths returns what the walk could not look at.
-func (w *walk) unknownPaths() []manifest.Path {
-	var all findings
-	for _, t := range w.everywhere() {
-		t.branch.gather(&all)
+// displaced lists what belongs to a folder that was compared. What today's
+// rules hide waits as well: it is kept.
+func (k *worker) displaced(n *node) {
+	if n.row == nil || n.top.noAbsent {
+		return
 	}
-	return all.unknown
+	for _, e := range k.w.displaced[n.row.ID] {
+		if n.judge([]byte(e.Name), false) == visible {
+			k.leftBehind(n.old(), n.top, e)
+		}
+	}
+}
+
+// leftBehind lists one displaced entry.
+func (k *worker) leftBehind(in *manifest.Place, top *top, e manifest.Entry) {
+	k.f.files = append(k.f.files, fileSeen{FileDiff: manifest.FileDiff{Old: &manifest.FileAt{In: in, Entry: e}}, top: top})
 }

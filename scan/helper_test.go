@@ -28,7 +28,13 @@ func commitPlain(t testing.TB, s *manifest.Store, res *Result) manifest.Changes 
 func commitWith(t testing.TB, s *manifest.Store, res *Result, hashOf func(testing.TB, manifest.Path, manifest.Kind) manifest.Hash) manifest.Changes {
 	t.Helper()
 	changes := manifest.Diff(res.Observation)
-	s.BeginRun("scan", time.Unix(0, 0))
+	acknowledge(t, s, stepsOf(t, changes, hashOf))
+	return changes
+}
+
+// stepsOf lists what an acknowledgement of each change does to the manifest.
+func stepsOf(t testing.TB, changes manifest.Changes, hashOf func(testing.TB, manifest.Path, manifest.Kind) manifest.Hash) []manifest.Step {
+	t.Helper()
 	var steps []manifest.Step
 	for _, c := range changes.Folders {
 		switch c.Kind {
@@ -64,13 +70,19 @@ func commitWith(t testing.TB, s *manifest.Store, res *Result, hashOf func(testin
 			steps = append(steps, manifest.Step{Kind: manifest.DropFolder, Dir: manifest.Folder{ID: c.Old.ID}, Reason: manifest.EndDeleted})
 		}
 	}
+	return steps
+}
+
+// acknowledge writes steps into the manifest.
+func acknowledge(t testing.TB, s *manifest.Store, steps []manifest.Step) {
+	t.Helper()
+	s.BeginRun("scan", time.Unix(0, 0))
 	if err := s.Ack(steps); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Fold(); err != nil {
 		t.Fatal(err)
 	}
-	return changes
 }
 
 var nextID atomic.Int64
@@ -107,4 +119,24 @@ func mustTree(t testing.TB, s *manifest.Store, sources []Source, opts Options) *
 		t.Fatal(err)
 	}
 	return res
+}
+
+// rowsByInode returns the known folders with an inode number.
+func rowsByInode(t testing.TB, s *manifest.Store, inode uint64) (rows []manifest.Row) {
+	t.Helper()
+	r, err := s.Reader()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	err = r.Walk(manifest.Root, func(_ manifest.Path, row manifest.Row, _ []manifest.Entry) error {
+		if row.Inode == inode {
+			rows = append(rows, row)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows
 }

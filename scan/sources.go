@@ -208,6 +208,11 @@ func (k *worker) fileTop(t *top, in *prefix, name string, known *manifest.Cursor
 		err = k.skipFile(n, []byte(name), known, classOf(err), fmt.Errorf("stat: %w", err))
 	} else {
 		err = k.met(n, []byte(name), known, &st)
+		for _, e := range w.displaced[n.id] {
+			if e.Name == name && !t.noAbsent { // what else is in there belongs to others
+				k.leftBehind(place, t, e)
+			}
+		}
 	}
 	t.branch.report(&k.f)
 	t.res.Folder = in.place.ID

@@ -88,6 +88,7 @@ type altered struct {
 	identity func() string
 	self     func(name string, st *info)
 	fixed    *fileSystem
+	untold   bool // listings tell no types
 }
 
 type alteredDir struct {
@@ -120,6 +121,17 @@ func (d alteredDir) open(name string) (dir, error) {
 func (d alteredDir) beneath(rel string) (dir, error) {
 	below, err := d.dir.beneath(rel)
 	return alteredDir{below, d.a, filepath.Base(rel)}, err
+}
+
+func (d alteredDir) list(l *listing) error {
+	from := len(l.names)
+	err := d.dir.list(l)
+	if d.a.untold {
+		for i := range l.names[from:] {
+			l.names[from+i].what = isUnknown
+		}
+	}
+	return err
 }
 
 func (d alteredDir) self(st *info) error {
@@ -341,5 +353,66 @@ func TestDueIsSpread(t *testing.T) {
 	}
 	if len(days) < 14 {
 		t.Errorf("all are due on %d days", len(days))
+	}
+}
+
+// A source that is a file and turns into a folder, or the reverse, is not
+// looked into: what is known of it stays, and is back with what it was.
+func TestSourceReplaced(t *testing.T) {
+	root := t.TempDir()
+	sh(t, root, "mkdir -p in/folder; echo 1 >in/file; echo 22 >in/folder/two; echo 333 >in/other")
+	s := openStore(t)
+	src := []Source{source(t, root+"/in/file"), source(t, root+"/in/folder")}
+	commit(t, s, mustTree(t, s, src, Options{}))
+	sh(t, root, "mv in/file in/t; mv in/folder in/file; mv in/t in/folder; echo 4444 >in/file/new")
+	for range 2 {
+		res := mustTree(t, s, src, Options{})
+		if len(res.Files)+len(res.Folders) > 0 || !slices.Equal(res.Unknown, []manifest.Path{src[0].Path, src[1].Path}) || len(res.Skips) != 2 {
+			t.Errorf("%d files, %d folders, unknown %q, %v", len(res.Files), len(res.Folders), res.Unknown, res.Skips)
+		}
+		for _, r := range res.Sources {
+			if r.State != Replaced || r.Unknown != 1 || r.Reason == "" {
+				t.Errorf("got %+v", r)
+			}
+		}
+		commit(t, s, res)
+	}
+	sh(t, root, "rm in/file/new; mv in/file in/t; mv in/folder in/file; mv in/t in/folder")
+	res := mustTree(t, s, src, Options{})
+	if lines := story(manifest.Diff(res.Observation), root); len(lines)+len(res.Unknown) > 0 { // the file was renamed, so its change time differs
+		t.Errorf("put right: %q, unknown %q", lines, res.Unknown)
+	}
+}
+
+// What is accepted is another file system: inode numbers of the last one say
+// nothing, so a folder that was renamed on the way is a new one, and its
+// contents are found by their hashes.
+func TestAccept(t *testing.T) {
+	root, s, src := scanned(t, "mkdir -p sub/deep; echo 1 >one; echo 22 >sub/two; echo 333 >sub/deep/three")
+	_, before := inManifest(t, s, root)
+	sh(t, root, "mv sub away; rm one")
+	opts := Options{system: &altered{system: native, identity: func() string { return "another disk" }}}
+	res := expect(t, s, src, opts, "created away/", "created away/deep/", "created away/two", "created away/deep/three")
+	if r := res.Sources[0]; r.State != OtherFS || r.Unknown != 3 || r.Reason == "" {
+		t.Errorf("got %+v", r)
+	}
+	src[0].Accept = true
+	commit(t, s, expect(t, s, src, opts, "created away/", "created away/deep/", "moved sub/two -> away/two", "moved sub/deep/three -> away/deep/three",
+		"deleted sub/", "deleted sub/deep/", "deleted one"))
+	same(t, s, root)
+	if _, after := inManifest(t, s, root); after["away/two"] != before["sub/two"] {
+		t.Errorf("sub/two was %s and is %s", before["sub/two"], after["away/two"])
+	}
+	expect(t, s, src, opts)
+	src[0].Accept = false
+	expect(t, s, src, opts)
+	// Back on the first one it is another again; accepting what is as ever changes nothing.
+	if res := expect(t, s, src, Options{}); res.Sources[0].State != OtherFS {
+		t.Errorf("back: %v", res.Sources[0].State)
+	}
+	src[0].Accept = true
+	commit(t, s, expect(t, s, src, Options{}))
+	if res := expect(t, s, src, Options{}); res.Sources[0].State != OK || len(res.Files)+len(res.Folders) > 0 {
+		t.Errorf("accepted and the same: %v, %d files", res.Sources[0].State, len(res.Files))
 	}
 }

@@ -111,13 +111,6 @@ func (l *listing) add(off, size int, what uint8) {
 	l.names = append(l.names, nameRef{key, uint32(off), uint16(size), what})
 }
 
-// addString copies a name into the listing.
-func (l *listing) addString(name string, what uint8) {
-	off := len(l.buf)
-	l.buf = append(append(l.buf, name...), 0)
-	l.add(off, len(name), what)
-}
-
 // name returns the name's bytes, valid until the next reset.
 func (l *listing) name(r nameRef) []byte { return l.buf[r.off : r.off+uint32(r.size)] }
 

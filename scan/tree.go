@@ -25,6 +25,9 @@ func Tree(ctx context.Context, store *manifest.Store, sources []Source, opts Opt
 	}
 	defer r.Close()
 	k := &worker{w: w, r: r}
+	if err := w.readDisplaced(r); err != nil {
+		return nil, err
+	}
 	if err := k.prepare(sources); err != nil {
 		return nil, err
 	}
@@ -39,9 +42,6 @@ func Tree(ctx context.Context, store *manifest.Store, sources []Source, opts Opt
 	}
 	w.closeAll()
 	if err := (&absences{worker: k, h: h}).list(); err != nil {
-		return nil, err
-	}
-	if err := w.listDisplaced(r); err != nil {
 		return nil, err
 	}
 	return w.result(sources)

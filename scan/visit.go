@@ -91,6 +91,7 @@ func (k *worker) enter(j *job, n *node) error {
 		k.split(n)
 		k.folderDiff(n, &st)
 		err = k.compareFiles(n)
+		k.displaced(n)
 	}
 	if err == nil {
 		err = k.compareFolders(n, subs)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/autocloudbackup/acb/manifest"
 )
@@ -27,7 +26,6 @@ type walk struct {
 	named   bool // only what was named one by one is walked
 	tops    []*top
 	outside *top
-	start   time.Time
 	today   int32 // days since 1970
 	own     ownFiles
 
@@ -43,6 +41,8 @@ type walk struct {
 	refuted map[manifest.FolderID]bool    // known folders that are still where they were
 
 	elsewhere map[manifest.FolderID]bool // known folders that left their place to another folder
+
+	displaced map[manifest.FolderID][]manifest.Entry // by the folder that holds them; read only
 
 	folders, files atomic.Int64 // for Progress
 	telling        sync.Mutex
