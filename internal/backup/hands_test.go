@@ -67,6 +67,9 @@ func TestOtherHands(t *testing.T) {
 	}
 	for i, h := range hands {
 		for j, e := range edits {
+			if (i+j)%stride(5) > 0 {
+				continue
+			}
 			t.Run(h.name+", "+e.name, func(t *testing.T) {
 				t.Parallel()
 				w := newWorld(t, drivetest.Options{Unsettled: unsettled(uint64(i*100+j+1) * 0x9e3779b97f4a7c15)}, "docs")

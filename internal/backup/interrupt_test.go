@@ -164,7 +164,7 @@ func TestKilledAtEveryRequest(t *testing.T)    { t.Parallel(); atEveryRequest(t,
 
 func atEveryRequest(t *testing.T, stop func(*world, int) bool) {
 	for _, first := range []bool{true, false} {
-		for n := 0; ; n++ {
+		for n := 0; ; n += stride(4) {
 			w := scene(t, drivetest.Options{Seed: uint64(n + 1), Unsettled: unsettled(uint64(n) * 0x9e3779b97f4a7c15)}, first, true)
 			hit := stop(w, n)
 			w.mended()
@@ -197,13 +197,18 @@ func TestFaultAtEveryRequest(t *testing.T) {
 	}
 }
 
+// stride is 1, and short under -short, where the race detector makes every run
+// slow and the paths are what matters.
+func stride(short int) int {
+	if testing.Short() {
+		return short
+	}
+	return 1
+}
+
 // strike lets request n go wrong for every n that there is.
 func strike(t *testing.T, first, large bool, fault func(n int) drivetest.Fault, calls func(*drivetest.Server) int) {
-	step := 1
-	if testing.Short() {
-		step = 3
-	}
-	for n := 0; ; n += step {
+	for n := 0; ; n += stride(8) {
 		w := scene(t, drivetest.Options{Seed: uint64(n + 1), Unsettled: unsettled(uint64(n) * 0x9e3779b97f4a7c15)}, first, large)
 		w.srv.Inject(fault(n))
 		sum, err := w.run(context.Background())
