@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	mathrand "math/rand/v2"
 	"strconv"
 
@@ -187,18 +188,31 @@ func (r *run) environment(ctx context.Context, stop context.CancelCauseFunc) (en
 	files := scan.NewFiles(r.Sources)
 	flush := r.journal.tick(stop)
 	env = remote.Env{
-		Folder: r.journal.folder,
-		Open: func(op *plan.Op) (remote.Content, error) {
-			f, err := files.Open(op.Path)
-			if err != nil {
-				return nil, err
-			}
-			return f, nil
-		},
+		Folder:  r.journal.folder,
+		Open:    func(op *plan.Op) (remote.Content, error) { return open(files, op) },
 		Still:   r.still(),
 		Journal: r.journal,
 		Gen:     gen,
 		Sent:    func(n int) { r.progress.sent(int64(n)) },
 	}
 	return env, flush, nil
+}
+
+// open opens what op sends. If a symlink is there now instead of a file, or
+// the reverse, then what was to be sent is gone: the item on Drive is of the
+// other kind.
+func open(files *scan.Files, op *plan.Op) (remote.Content, error) {
+	f, err := files.Open(op.Path)
+	if err != nil {
+		return nil, err
+	}
+	st, err := f.Stat()
+	if err == nil && st.Kind != op.Stat.Kind {
+		err = fmt.Errorf("open %q: it is a %s now: %w", string(op.Path), st.Kind, fs.ErrNotExist)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
 }

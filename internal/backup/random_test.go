@@ -160,6 +160,38 @@ func TestRandom(t *testing.T) {
 	}
 }
 
+// TestOtherKindWhenSent replaces a symlink by a file, and the reverse, between
+// scan and upload: one kind's item on Drive must not take the other's content.
+func TestOtherKindWhenSent(t *testing.T) {
+	for _, known := range []bool{true, false} {
+		w := newWorld(t, drivetest.Options{}, "docs")
+		file, link := w.path("docs/file"), w.path("docs/link")
+		make := func(content string) {
+			w.must(os.RemoveAll(file))
+			w.must(os.RemoveAll(link))
+			w.must(os.WriteFile(file, []byte(content), 0o644))
+			w.must(os.Symlink(content, link))
+		}
+		w.write("docs/other", "other")
+		if known {
+			make("before")
+		}
+		w.ok()
+		make("after")
+		var once sync.Once
+		w.srv.OnRequest(func(int, drivetest.Info) {
+			once.Do(func() { w.keep(errors.Join(os.Remove(link), os.Rename(file, link), os.Symlink("a link now", file))) })
+		})
+		if _, err := w.run(t.Context()); err != nil {
+			t.Error(err)
+		}
+		w.srv.OnRequest(nil)
+		w.ok()
+		w.compare()
+		w.quiet()
+	}
+}
+
 // disturbed makes a run with edits between its scan and its uploads.
 func (tr *trial) disturbed() {
 	tr.t.Helper()
