@@ -27,6 +27,7 @@ type Intent struct {
 	FileID FileID // reserved, or of the file to be updated
 	Stat   Stat   // of the content to be sent
 
+	Flags        Flags  // the entry's, to be
 	HeadRevision string // UpdateFile: the revision that is to be replaced
 	NewFolder    Folder // CreateFolder: all of it; Folder, Name, FileID and Stat are then not used
 	Change       Step   // ChangeItem: what its acknowledgement changes; Folder, Name and Stat are then not used

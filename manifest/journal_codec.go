@@ -16,7 +16,7 @@ func (in *Intent) encode() []byte {
 		b = appendString(b, string(in.FileID))
 		return append(b, in.Change.encode()[recordHead:]...)
 	default:
-		e := Entry{Name: in.Name, Stat: in.Stat, Content: Content{FileID: in.FileID, HeadRevision: in.HeadRevision}}
+		e := Entry{Name: in.Name, Flags: in.Flags, Stat: in.Stat, Content: Content{FileID: in.FileID, HeadRevision: in.HeadRevision}}
 		b = appendPlaced(b, in.Folder, &e)
 	}
 	return append(b, in.Session...)
@@ -34,7 +34,7 @@ func (in *Intent) decode(body []byte) bool {
 	default:
 		var e Entry
 		in.Folder, e = d.placed()
-		in.Name, in.Stat, in.FileID, in.HeadRevision = e.Name, e.Stat, e.FileID, e.HeadRevision
+		in.Name, in.Flags, in.Stat, in.FileID, in.HeadRevision = e.Name, e.Flags, e.Stat, e.FileID, e.HeadRevision
 	}
 	if len(d.rest) > 0 {
 		in.Session = append([]byte(nil), d.rest...)

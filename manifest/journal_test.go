@@ -94,7 +94,7 @@ func TestIntents(t *testing.T) {
 	path := s.Path()
 	intents := []Intent{
 		{Kind: CreateFile, Folder: Root, Name: "\xffa", FileID: "1", Stat: file("", "").Stat},
-		{Kind: UpdateFile, Folder: Root, Name: "b", FileID: "2", Stat: file("", "").Stat, HeadRevision: "head=", Session: []byte("secret")},
+		{Kind: UpdateFile, Folder: Root, Name: "b", Flags: Pinned, FileID: "2", Stat: file("", "").Stat, HeadRevision: "head=", Session: []byte("secret")},
 		{Kind: CreateFolder, NewFolder: Folder{ID: 50, Parent: Root, Name: "d", FileID: "3", FS: 4, Mode: 0o700, Inode: 1 << 63, Birth: -1, ModTime: 7, Flags: Prefix}},
 	}
 	if err := s.Begin(intents); err != nil {

@@ -1,6 +1,7 @@
 package backup_test
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/autocloudbackup/acb/internal/backup"
 	"github.com/autocloudbackup/acb/internal/plan"
+	"github.com/autocloudbackup/acb/manifest"
 	"github.com/autocloudbackup/acb/remote/drivetest"
 	"github.com/autocloudbackup/acb/scan"
 )
@@ -265,4 +267,48 @@ func (w *world) restore(from string) {
 		w.must(removeIfThere(filepath.Join(dir, name)))
 	}
 	w.must(copyState(from, dir))
+}
+
+// TestPinnedAfterDeath: a run of --path that dies at any request leaves what
+// did reach Drive pinned.
+func TestPinnedAfterDeath(t *testing.T) {
+	taken := 0
+	for n := 0; ; n++ {
+		w := newWorld(t, drivetest.Options{}, "docs")
+		w.rules = []string{"*.iso"}
+		w.fill("docs", 1)
+		w.write("docs/image.iso", "hidden by a rule")
+		w.ok()
+		p, err := scan.PathOf(w.path("docs/image.iso"))
+		w.must(err)
+		req := backup.Request{Targets: []scan.Target{{Path: p, Root: w.path("docs/image.iso")}}}
+		died, hit, first := fastDir(t), false, w.srv.Stats().Total()
+		w.srv.OnRequest(func(i int, _ drivetest.Info) {
+			if i-first == n {
+				hit = true
+				w.keep(copyState(filepath.Dir(w.manifest), died))
+			}
+		})
+		_, err = w.request(t.Context(), req)
+		w.srv.OnRequest(nil)
+		w.must(err)
+		if !hit {
+			break
+		}
+		w.restore(died)
+		w.ok()
+		known, err := manifest.OpenReader(w.manifest)
+		w.must(err)
+		_, entry, found, err := known.Lookup(p)
+		w.must(errors.Join(err, known.Close()))
+		if found {
+			taken++
+			if !entry.Flags.Has(manifest.Pinned) {
+				t.Errorf("died at request %d: %v, not pinned any more", n, entry.Flags)
+			}
+		}
+	}
+	if taken == 0 {
+		t.Error("no death came between a request and its acknowledgement")
+	}
 }

@@ -64,6 +64,9 @@ func (j *journal) Begin(ops []*plan.Op) error {
 func (j *journal) intentOf(op *plan.Op) manifest.Intent {
 	before := j.intents[op]
 	in := manifest.Intent{Seq: before, Folder: op.Parent, Name: op.Name, FileID: op.FileID, Stat: op.Stat}
+	if op.File != nil && op.File.New != nil {
+		in.Flags = op.File.New.Flags &^ manifest.Lost
+	}
 	switch op.Kind {
 	case plan.CreateFolder:
 		in.Kind, in.NewFolder = manifest.CreateFolder, op.Dir.New.Folder

@@ -146,7 +146,7 @@ func settled(in manifest.Intent, s remote.State) (manifest.Step, bool) {
 	if in.Kind == manifest.UpdateFile && s.HeadRevision == in.HeadRevision {
 		return manifest.Step{}, false
 	}
-	e := manifest.Entry{Name: in.Name, Flags: manifest.Racy, Stat: in.Stat, Content: s.Content}
+	e := manifest.Entry{Name: in.Name, Flags: in.Flags | manifest.Racy, Stat: in.Stat, Content: s.Content}
 	e.FileID, e.Size = in.FileID, s.Size
 	// The BLAKE3 of a large update follows its content as a patch: until then
 	// Drive holds that of the content before. Its MD5 is always right.
