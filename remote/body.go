@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -31,6 +32,23 @@ type form struct {
 }
 
 func (f *form) len() int64 { return int64(len(f.head) + len(f.content) + len(f.tail)) }
+
+// oneWrite is the largest request that is handed over as one piece, bytes: it
+// fits with its header into the transport's write buffer. The transport sends
+// the header of any other body on its own and copies through a new buffer,
+// which a first run of small files feels.
+// Source: net/http, transfer.go, isKnownInMemoryReader (golang.org/issue/22088).
+const oneWrite = writeBuffer - 4<<10
+
+// wholes holds the pieces of requests that were read to their end.
+var wholes = sync.Pool{New: func() any { return new([]byte) }}
+
+// whole returns the form as one piece, out of wholes, and a body of it.
+func (f *form) whole() (*[]byte, io.ReadCloser) {
+	p := wholes.Get().(*[]byte)
+	*p = append(append(append((*p)[:0], f.head...), f.content...), f.tail...)
+	return p, io.NopCloser(bytes.NewReader(*p))
+}
 
 // body reads a form out. The transport may go on reading for a while after
 // the answer or the error has come; the slices are reused by then, so Close
@@ -88,9 +106,7 @@ func (s *sender) post(ctx context.Context, u upload) (*http.Response, []byte, er
 	defer cancel(nil)
 	watch := time.AfterFunc(d.stall, func() { cancel(errStalled) })
 	defer watch.Stop()
-	b := &body{form: u.form}
-	defer b.Close()
-	b.moved = func(n int) {
+	moved := func(n int) {
 		watch.Reset(d.stall)
 		if n == 0 {
 			return
@@ -105,14 +121,29 @@ func (s *sender) post(ctx context.Context, u upload) (*http.Response, []byte, er
 	if err != nil {
 		return nil, nil, err
 	}
-	if req.ContentLength = u.form.len(); req.ContentLength > 0 {
+	answered := func(*http.Response) {}
+	switch req.ContentLength = u.form.len(); {
+	case req.ContentLength > oneWrite:
+		b := &body{form: u.form, moved: moved}
+		defer b.Close()
 		req.Body = b
+	case req.ContentLength > 0:
+		content := len(u.form.content)
+		var whole *[]byte
+		whole, req.Body = u.form.whole()
+		answered = func(resp *http.Response) {
+			moved(content)
+			if resp.StatusCode == http.StatusOK { // all of it was read, so nobody reads on
+				wholes.Put(whole)
+			}
+		}
 	}
 	req.Header = u.header
 	req.Header.Set("User-Agent", d.agent(false))
 	resp, err := d.http.Do(req)
 	if err == nil {
 		defer resp.Body.Close()
+		answered(resp)
 		var answer []byte
 		if answer, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer)); err == nil {
 			return resp, answer, nil

@@ -7,6 +7,9 @@ import (
 	"time"
 )
 
+// writeBuffer is what a connection collects before it writes, bytes.
+const writeBuffer = 64 << 10
+
 // NewTransport returns the transport that belongs below the caller's
 // authentication: HTTP/1.1 only, a connection for each transfer. HTTP/2 puts
 // all uploads on one connection, which was measured at half the speed and
@@ -23,7 +26,7 @@ func NewTransport(transfers int) *http.Transport {
 		IdleConnTimeout:       90 * time.Second,
 		TLSHandshakeTimeout:   15 * time.Second,
 		ExpectContinueTimeout: time.Second,
-		WriteBufferSize:       64 << 10,
+		WriteBufferSize:       writeBuffer,
 		ReadBufferSize:        16 << 10,
 	}
 }
