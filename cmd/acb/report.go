@@ -88,7 +88,7 @@ func (a *app) report(sum *backup.Summary, s *session, dryRun bool) {
 	what, eta := "sent", ""
 	if dryRun {
 		what = "would send"
-		if sum.ETA > 0 {
+		if sum.ETA >= time.Second {
 			eta = ", in about " + took(sum.ETA)
 		}
 	}
