@@ -152,7 +152,7 @@ func (s *sender) send(ctx context.Context) (*drive.File, error) {
 				return nil, fmt.Errorf("Drive holds %d bytes with MD5 %s, read were %d bytes with MD5 %s, %d times",
 					f.Size, f.Md5Checksum, s.facts.size, s.facts.md5, wrong)
 			}
-			log.Warn("Drive holds other bytes than were sent, sent again", "path", s.op.Path, "id", s.op.FileID)
+			log.Warn("Drive holds other bytes than were sent, sent again", "path", string(s.op.Path), "id", s.op.FileID)
 			s.create = false // the item exists, with the wrong content
 			continue
 		}
@@ -213,7 +213,7 @@ func (s *sender) adopt(ctx context.Context) (*drive.File, error) {
 	if !s.matches(f) {
 		return nil, nil
 	}
-	s.run.d.opt.Log.Info("an earlier try had reached Drive", "path", s.op.Path, "id", s.op.FileID)
+	s.run.d.opt.Log.Info("an earlier try had reached Drive", "path", string(s.op.Path), "id", s.op.FileID)
 	return f, nil
 }
 

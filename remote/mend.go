@@ -28,7 +28,7 @@ func (r *run) mend(ctx context.Context, op *plan.Op, st manifest.Stat, f *drive.
 		if e != nil {
 			return e
 		}
-		r.d.opt.Log.Warn("item was moved on Drive, moved back", "path", op.Path, "id", id, "from", f.Parents[0])
+		r.d.opt.Log.Warn("item was moved on Drive, moved back", "path", string(op.Path), "id", id, "from", f.Parents[0])
 		f.Parents, f.Trashed = moved.Parents, moved.Trashed
 	}
 	if !f.Trashed {
@@ -80,7 +80,7 @@ func (r *run) untrash(ctx context.Context, op *plan.Op, id manifest.FileID, modi
 		if _, e := r.d.do(ctx, r.d.patchCall(top, m, "id")); e != nil {
 			return e
 		}
-		r.d.opt.Log.Warn("item was in Drive's trash, taken out", "path", op.Path, "id", top)
+		r.d.opt.Log.Warn("item was in Drive's trash, taken out", "path", string(op.Path), "id", top)
 	}
 	return errors.New("it stays in Drive's trash, whatever is taken out")
 }

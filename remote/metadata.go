@@ -158,7 +158,7 @@ func drifted(op *plan.Op, f *drive.File) bool {
 
 // resend puts a content back that somebody changed on Drive.
 func (r *run) resend(ctx context.Context, op *plan.Op) {
-	r.d.opt.Log.Warn("content on Drive was changed by another program, sent again", "path", op.Path, "id", op.FileID)
+	r.d.opt.Log.Warn("content on Drive was changed by another program, sent again", "path", string(op.Path), "id", op.FileID)
 	if err := r.record([]*plan.Op{op}); err != nil {
 		r.fail(op, err)
 		return
@@ -246,7 +246,7 @@ func (r *run) replace(ctx context.Context, op *plan.Op, e *Error) (*drive.File, 
 	if len(f.Parents) > 0 && !slices.Contains(f.Parents, string(parent)) {
 		c.query.Set("addParents", string(parent))
 		c.query.Set("removeParents", f.Parents[0])
-		r.d.opt.Log.Warn("item was moved on Drive, moved back", "path", op.Path, "id", op.FileID, "from", f.Parents[0])
+		r.d.opt.Log.Warn("item was moved on Drive, moved back", "path", string(op.Path), "id", op.FileID, "from", f.Parents[0])
 	}
 	g, e := r.d.do(ctx, c)
 	if e != nil {

@@ -56,7 +56,7 @@ func (s *sender) putLarge(ctx context.Context) (*drive.File, error) {
 		}
 		f, err := s.stream(ctx, ses)
 		if errors.Is(err, errGone) && start < freshStarts {
-			s.run.d.opt.Log.Warn("upload session lost, begun again", "path", s.op.Path, "id", s.op.FileID)
+			s.run.d.opt.Log.Warn("upload session lost, begun again", "path", string(s.op.Path), "id", s.op.FileID)
 			continue
 		}
 		if errors.Is(err, errGone) {

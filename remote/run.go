@@ -119,7 +119,7 @@ func (r *run) renew(ctx context.Context, op *plan.Op) error {
 	if e != nil {
 		return e
 	}
-	r.d.opt.Log.Warn("reserved id refused, took another", "path", op.Path, "id", op.FileID, "new", ids[0])
+	r.d.opt.Log.Warn("reserved id refused, took another", "path", string(op.Path), "id", op.FileID, "new", ids[0])
 	op.FileID = ids[0]
 	return r.record([]*plan.Op{op})
 }
@@ -159,7 +159,7 @@ func (r *run) ack(a Ack, began time.Time) {
 		r.made[op.Folder] = a.Content.FileID
 	}
 	r.mu.Unlock()
-	r.d.opt.Log.Info(op.Kind.String(), "path", op.Path, "id", a.Content.FileID, "bytes", a.Bytes, "seconds", a.Took.Seconds())
+	r.d.opt.Log.Info(op.Kind.String(), "path", string(op.Path), "id", string(a.Content.FileID), "bytes", a.Bytes, "seconds", a.Took.Seconds())
 	r.journal.Lock()
 	defer r.journal.Unlock()
 	if err := r.env.Journal.Done(a); err != nil {
@@ -211,7 +211,7 @@ func (r *run) fail(op *plan.Op, err error) {
 	if interrupted {
 		return
 	}
-	r.d.opt.Log.Error(op.Kind.String()+" failed", "path", op.Path, "id", op.FileID, "err", err.Error())
+	r.d.opt.Log.Error(op.Kind.String()+" failed", "path", string(op.Path), "id", op.FileID, "err", err.Error())
 	r.journal.Lock()
 	defer r.journal.Unlock()
 	r.env.Journal.Failed(op, err)
@@ -222,7 +222,7 @@ func (r *run) hold(op *plan.Op, reason string) {
 	r.mu.Lock()
 	r.result.Held = append(r.result.Held, Held{op, reason})
 	r.mu.Unlock()
-	r.d.opt.Log.Warn(op.Kind.String()+" held back", "path", op.Path, "id", op.FileID, "reason", reason)
+	r.d.opt.Log.Warn(op.Kind.String()+" held back", "path", string(op.Path), "id", op.FileID, "reason", reason)
 }
 
 // incomplete returns why a trash must wait, "" when it need not.
