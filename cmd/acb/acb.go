@@ -100,7 +100,7 @@ plain folders. Files in a source are only ever read.
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	flags := root.PersistentFlags()
-	flags.StringVar(&a.configFile, "config", "", "the configuration `file` (default $ACB_CONFIG, else acb/acb.toml where the system keeps configurations)")
+	flags.StringVar(&a.configFile, "config", "", "the configuration `file` (default $ACB_CONFIG, else "+config.Usual(config.System())+")")
 	flags.CountVarP(&a.verbose, "verbose", "v", "say more: -v every operation, -vv also why")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "say nothing unless something is wrong")
 	root.MarkFlagsMutuallyExclusive("verbose", "quiet")

@@ -40,8 +40,11 @@ func Find(flag string, env Env) string {
 	if path, _ := env.Lookup("ACB_CONFIG"); path != "" {
 		return path
 	}
-	return filepath.Join(env.ConfigHome, "acb", "acb.toml")
+	return Usual(env)
 }
+
+// Usual returns where the configuration is if nothing names another place.
+func Usual(env Env) string { return filepath.Join(env.ConfigHome, "acb", "acb.toml") }
 
 // expand replaces "~" at the beginning, $NAME and ${NAME}; "$$" is a dollar. A
 // variable that is unset or empty is an error, since what is left of the path
