@@ -105,7 +105,8 @@ func syntaxProblem(file, src string, err error) *Problem {
 		return p
 	}
 	// Its own line is the next one where the end of a line is what is wrong.
-	p.Line = 1 + strings.Count(src[:min(pe.Position.Start, len(src))], "\n")
+	// The parser gives a position before the start for some first characters.
+	p.Line = 1 + strings.Count(src[:max(0, min(pe.Position.Start, len(src)))], "\n")
 	p.Err = errors.New(pe.Message)
 	line := strings.Split(src, "\n")[p.Line-1]
 	if strings.Contains(line, `\`) && strings.Contains(line, `"`) {
