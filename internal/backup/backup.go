@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 	"time"
 
 	"github.com/autocloudbackup/acb/internal/plan"
@@ -77,8 +78,9 @@ type run struct {
 	req     Request
 	id      manifest.RunID
 	started time.Time
-	before  remote.Stats // what the Drive had cost, if it made a run before
-	tokens  int64        // likewise
+	before  remote.Stats  // what the Drive had cost, if it made a run before
+	tokens  int64         // likewise
+	roots   []os.FileInfo // of the sources, before the scan
 	pass    int
 	sum     *Summary
 	seen    []manifest.Source // as the first pass saw them; none of a --path run
@@ -106,6 +108,7 @@ func (r *run) kind() string {
 // plan scans, diffs and plans.
 func (r *run) plan(ctx context.Context) error {
 	r.progress.phase("scanning")
+	r.lookAtRoots()
 	seen, err := r.scan(ctx)
 	if err != nil {
 		return err

@@ -60,11 +60,16 @@ func (j *journal) countLocal(k manifest.ChangeKind) {
 }
 
 // fail counts an operation that could not be carried out. A file that is gone
-// when it is to be sent is no failure: the next scan sees it absent.
+// when it is to be sent is no failure, as the next scan sees it absent; unless
+// it is its source that is gone.
 func (j *journal) fail(op *plan.Op, err error) {
 	if errors.Is(err, fs.ErrNotExist) {
-		j.sum.Counts.Skipped += int64(op.FileCount())
-		return
+		gone := j.rootStands(op.Sources[0])
+		if gone == nil {
+			j.sum.Counts.Skipped += int64(op.FileCount())
+			return
+		}
+		err = gone
 	}
 	j.tell(remote.Ack{Op: op}, err)
 	j.sum.Counts.Failed += int64(op.FileCount())

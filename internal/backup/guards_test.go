@@ -3,6 +3,7 @@ package backup_test
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -311,4 +312,38 @@ func TestPinnedAfterDeath(t *testing.T) {
 	if taken == 0 {
 		t.Error("no death came between a request and its acknowledgement")
 	}
+}
+
+// TestUnmountedMeanwhile: a disk that goes while a run sends is a failure and
+// no thousand files that happened to vanish; what was to be trashed stays.
+func TestUnmountedMeanwhile(t *testing.T) {
+	w := newWorld(t, drivetest.Options{}, "docs")
+	w.fill("docs", 5)
+	w.ok()
+	for i := range 20 {
+		w.write(fmt.Sprintf("docs/new%d", i), fmt.Sprint("new ", i))
+	}
+	ids := w.ids("docs/f001")
+	w.remove("docs/f001")
+	gone := false
+	w.srv.OnRequest(func(_ int, r drivetest.Info) {
+		if !gone && r.Kind == drivetest.UploadMulti {
+			gone = true
+			w.keep(os.Rename(w.path("docs"), w.path("elsewhere")))
+			w.keep(os.Mkdir(w.path("docs"), 0o755))
+		}
+	})
+	sum, err := w.run(t.Context())
+	w.srv.OnRequest(nil)
+	w.must(err)
+	if !gone || sum.ExitCode() != 3 || sum.Counts.Failed == 0 || sum.Counts.Deleted != 0 {
+		t.Errorf("exit %d, %+v", sum.ExitCode(), sum.Counts)
+	}
+	if w.node("docs/f001").ID != ids["docs/f001"] {
+		t.Error("docs/f001 was trashed")
+	}
+	w.must(os.Remove(w.path("docs")))
+	w.must(os.Rename(w.path("elsewhere"), w.path("docs")))
+	w.ok()
+	w.compare()
 }

@@ -31,10 +31,8 @@ func (r *run) still() func(*plan.Op) error {
 	}
 	var mu sync.Mutex // one goroutine at a time reads the manifest
 	return func(op *plan.Op) error {
-		if src := op.Sources[0]; src >= 0 {
-			if _, err := os.Lstat(r.Backup.Sources[src].Root); err != nil {
-				return fmt.Errorf("look at the source again: %w", err)
-			}
+		if err := r.rootStands(op.Sources[0]); err != nil {
+			return err
 		}
 		for at := op.Path; at != ""; at, _ = at.Split() {
 			if taken[at] {
