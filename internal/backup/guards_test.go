@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/autocloudbackup/acb/internal/backup"
@@ -325,18 +326,19 @@ func TestUnmountedMeanwhile(t *testing.T) {
 	}
 	ids := w.ids("docs/f001")
 	w.remove("docs/f001")
-	gone := false
+	var once sync.Once // uploads come side by side
 	w.srv.OnRequest(func(_ int, r drivetest.Info) {
-		if !gone && r.Kind == drivetest.UploadMulti {
-			gone = true
-			w.keep(os.Rename(w.path("docs"), w.path("elsewhere")))
-			w.keep(os.Mkdir(w.path("docs"), 0o755))
+		if r.Kind == drivetest.UploadMulti {
+			once.Do(func() {
+				w.keep(os.Rename(w.path("docs"), w.path("elsewhere")))
+				w.keep(os.Mkdir(w.path("docs"), 0o755))
+			})
 		}
 	})
 	sum, err := w.run(t.Context())
 	w.srv.OnRequest(nil)
 	w.must(err)
-	if !gone || sum.ExitCode() != 3 || sum.Counts.Failed == 0 || sum.Counts.Deleted != 0 {
+	if sum.ExitCode() != 3 || sum.Counts.Failed == 0 || sum.Counts.Deleted != 0 {
 		t.Errorf("exit %d, %+v", sum.ExitCode(), sum.Counts)
 	}
 	if w.node("docs/f001").ID != ids["docs/f001"] {
