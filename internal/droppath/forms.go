@@ -37,15 +37,18 @@ func fromURI(word string) []string {
 	if plain, err := url.PathUnescape(raw); err == nil && plain != raw {
 		paths = []string{plain, raw}
 	}
-	for i, p := range paths {
+	var out []string
+	for _, p := range paths {
 		switch {
 		case host != "" && !strings.EqualFold(host, "localhost"):
-			paths[i] = `\\` + host + strings.ReplaceAll(p, "/", `\`)
+			out = append(out, `\\`+host+backslashes(p))
 		case len(p) > 3 && drive(p[1:]):
-			paths[i] = backslashes(p[1:])
+			out = append(out, backslashes(p[1:]), p) // on Unix a folder may be called a:
+		default:
+			out = append(out, p)
 		}
 	}
-	return paths
+	return out
 }
 
 // otherSide gives a path as it is called across the border between Windows and
