@@ -53,6 +53,11 @@ func First(n int, e Effect) Fault {
 	return outer(e, fmt.Sprintf("first %d", n), func(p Point) bool { return p.N < n })
 }
 
+// From strikes the n-th HTTP request and all after it.
+func From(n int, e Effect) Fault {
+	return outer(e, fmt.Sprintf("from %d", n), func(p Point) bool { return p.N >= n })
+}
+
 // Every strikes each k-th HTTP request: numbers k-1, 2k-1, ...
 func Every(k int, e Effect) Fault {
 	return outer(e, fmt.Sprintf("every %d", k), func(p Point) bool { return (p.N+1)%k == 0 })

@@ -250,6 +250,7 @@ func TestSelectors(t *testing.T) {
 		{drivetest.Nth(drivetest.List, 1, un), "files.list 1 503 backendError", "...X...."},
 		{drivetest.Every(3, un), "every 3 503 backendError", "..X..X.."},
 		{drivetest.First(2, un), "first 2 503 backendError", "XX......"},
+		{drivetest.From(6, un), "from 6 503 backendError", "......XX"},
 		{drivetest.Always(un), "always 503 backendError", "XXXXXXXX"},
 		{drivetest.Only(drivetest.Always(un), drivetest.Get), "only [files.get] always 503 backendError", "X.X.X.X."},
 		{drivetest.Several(drivetest.At(1, un), drivetest.At(6, un)), "at 1 503 backendError; at 6 503 backendError", ".X....X."},

@@ -10,27 +10,24 @@ import (
 	"time"
 )
 
-// A Server is a Drive on a loopback port.
+// A Server is a Drive on a loopback port, or behind pipes.
 type Server struct {
 	*Drive
 	URL string // http://127.0.0.1:PORT, without a slash at the end
 
 	http   *http.Server
 	served chan struct{}
+	dial   func(ctx context.Context, network, addr string) (net.Conn, error)
 
-	mine    sync.Mutex // guards the clients
-	clients []*http.Client
-	client  *http.Client // of the account and the client that every Drive has
+	mine       sync.Mutex // guards what follows
+	transports []*http.Transport
+	client     *http.Client // of the account and the client that every Drive has
 }
 
 // Start makes a Drive and serves it on a loopback port, for tests. It panics
 // when it cannot.
 func Start(o ...Options) *Server {
-	var opt Options
-	if len(o) > 0 {
-		opt = o[0]
-	}
-	d, err := New(opt)
+	d, err := New(first(o))
 	if err != nil {
 		panic(err)
 	}
@@ -41,18 +38,29 @@ func Start(o ...Options) *Server {
 	return s
 }
 
+func first(o []Options) Options {
+	if len(o) == 0 {
+		return Options{}
+	}
+	return o[0]
+}
+
 // Listen serves a Drive on a free loopback port. Closing the Server closes the Drive too.
 func Listen(d *Drive) (*Server, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("serve look-alike: %w", err)
 	}
-	s := &Server{Drive: d, URL: "http://" + l.Addr().String(), http: d.server(), served: make(chan struct{})}
+	return serve(d, l, "http://"+l.Addr().String(), new(net.Dialer).DialContext), nil
+}
+
+func serve(d *Drive, l net.Listener, url string, dial func(context.Context, string, string) (net.Conn, error)) *Server {
+	s := &Server{Drive: d, URL: url, http: d.server(), served: make(chan struct{}), dial: dial}
 	go func() {
 		defer close(s.served)
 		s.http.Serve(l) // ends by Close, with ErrServerClosed
 	}()
-	return s, nil
+	return s
 }
 
 // server gives an http.Server whose connections are counted. It keeps quiet:
@@ -111,9 +119,21 @@ func (s *Server) ClientFor(a Ask) *http.Client {
 }
 
 func (s *Server) newClient(a Ask) *http.Client {
-	c := &http.Client{Transport: &bearer{token: s.Token(a).AccessToken, base: &http.Transport{MaxIdleConnsPerHost: 16}}}
-	s.clients = append(s.clients, c)
-	return c
+	return &http.Client{Transport: &bearer{token: s.Token(a).AccessToken, base: s.newTransport()}}
+}
+
+// Transport gives a transport of its own that reaches this server, for a
+// client that signs in by itself.
+func (s *Server) Transport() *http.Transport {
+	s.mine.Lock()
+	defer s.mine.Unlock()
+	return s.newTransport()
+}
+
+func (s *Server) newTransport() *http.Transport {
+	t := &http.Transport{MaxIdleConnsPerHost: 16, DialContext: s.dial}
+	s.transports = append(s.transports, t)
+	return t
 }
 
 // Close ends server and Drive; requests in flight are cut.
@@ -122,8 +142,8 @@ func (s *Server) Close() error {
 	<-s.served
 	s.mine.Lock()
 	defer s.mine.Unlock()
-	for _, c := range s.clients {
-		c.CloseIdleConnections()
+	for _, t := range s.transports {
+		t.CloseIdleConnections()
 	}
 	return errors.Join(err, s.Drive.Close())
 }
