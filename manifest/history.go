@@ -129,9 +129,23 @@ func (r *Reader) LastRuns(n int) ([]Run, error) {
 	return r.runs(selectRun+"ORDER BY id DESC LIMIT ?", int64(n))
 }
 
+// Run returns the run of that number, and whether there is one.
+func (r *Reader) Run(id RunID) (Run, bool, error) {
+	return first(r.runs(selectRun+"WHERE id = ?", int64(id)))
+}
+
+// RunAt returns the newest run that had begun at a time, and whether there is
+// one: what it saved is what the disk held then.
+func (r *Reader) RunAt(at time.Time) (Run, bool, error) {
+	return first(r.runs(selectRun+"WHERE started <= ? ORDER BY started DESC, id DESC LIMIT 1", at.UnixNano()))
+}
+
 // LastSuccess returns the newest complete run of the given kind, and whether there is one.
 func (r *Reader) LastSuccess(kind string) (Run, bool, error) {
-	list, err := r.runs(selectRun+"WHERE complete = 1 AND kind = ? ORDER BY id DESC LIMIT 1", kind)
+	return first(r.runs(selectRun+"WHERE complete = 1 AND kind = ? ORDER BY id DESC LIMIT 1", kind))
+}
+
+func first(list []Run, err error) (Run, bool, error) {
 	if err != nil || len(list) == 0 {
 		return Run{}, false, err
 	}
@@ -148,72 +162,6 @@ func (r *Reader) runs(query string, args ...driver.Value) (list []Run, err error
 		run.Conditions = strings.Fields(text(v[5]))
 		run.Counters = json.RawMessage(text(v[6]))
 		list = append(list, run)
-		return nil
-	}, args...)
-	return list, err
-}
-
-// An EntryWas is a version that was in a folder under a name: from run From
-// on, until run To put something else there or took it away.
-type EntryWas struct {
-	Folder   FolderID
-	Entry    // Flags, Day, CTime and Inode are not kept
-	From, To RunID
-	Reason   EndReason
-}
-
-// A FolderWas is where a folder was from run From until run To.
-type FolderWas struct {
-	Folder, Parent FolderID
-	Name           string
-	From, To       RunID
-}
-
-const selectEntryWas = "SELECT folder, name, from_run, to_run, file_id, head_revision, size, md5, blake3, mtime, mode, kind, end_reason FROM entry_was "
-
-// EntriesWere returns the versions that were in a folder, by name and then
-// from the oldest on; with a name, only those under that name.
-func (r *Reader) EntriesWere(in FolderID, name string) ([]EntryWas, error) {
-	if name == "" {
-		return r.entriesWere(selectEntryWas+"WHERE folder = ? ORDER BY name, rowid", int64(in))
-	}
-	return r.entriesWere(selectEntryWas+"WHERE folder = ? AND name = ? ORDER BY rowid", int64(in), name)
-}
-
-func (r *Reader) entriesWere(query string, args ...driver.Value) (list []EntryWas, err error) {
-	err = r.c.query(query, func(v []driver.Value) error {
-		w := EntryWas{Folder: FolderID(integer(v[0])), From: RunID(integer(v[2])), To: RunID(integer(v[3])), Reason: EndReason(text(v[12]))}
-		w.Name = text(v[1])
-		w.FileID, w.HeadRevision, w.Since = FileID(text(v[4])), text(v[5]), integer(v[2])
-		w.Size, w.ModTime, w.Mode, w.Kind = integer(v[6]), integer(v[9]), uint32(integer(v[10])), Kind(integer(v[11]))
-		copy(w.MD5[:], blob(v[7]))
-		copy(w.Hash[:], blob(v[8]))
-		list = append(list, w)
-		return nil
-	}, args...)
-	return list, err
-}
-
-const selectFolderWas = "SELECT folder, parent, name, from_run, to_run FROM folder_was "
-
-// FolderWere returns where a folder was before it was where it is, from the
-// oldest on; of a folder that is gone, all its places.
-func (r *Reader) FolderWere(id FolderID) ([]FolderWas, error) {
-	return r.foldersWere(selectFolderWas+"WHERE folder = ? ORDER BY rowid", int64(id))
-}
-
-// ChildrenWere returns the folders that were in parent and are not, or not
-// under that name, by name and then from the oldest on.
-func (r *Reader) ChildrenWere(parent FolderID) ([]FolderWas, error) {
-	return r.foldersWere(selectFolderWas+"WHERE parent = ? ORDER BY name, rowid", int64(parent))
-}
-
-func (r *Reader) foldersWere(query string, args ...driver.Value) (list []FolderWas, err error) {
-	err = r.c.query(query, func(v []driver.Value) error {
-		list = append(list, FolderWas{
-			Folder: FolderID(integer(v[0])), Parent: FolderID(integer(v[1])), Name: text(v[2]),
-			From: RunID(integer(v[3])), To: RunID(integer(v[4])),
-		})
 		return nil
 	}, args...)
 	return list, err

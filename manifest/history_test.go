@@ -109,26 +109,38 @@ func TestHistory(t *testing.T) {
 	run(putFolder(2, Root, "e"))
 	run(dropFolder(2))
 
-	was := func(e Entry, name string, from, to RunID, why EndReason) EntryWas {
+	was := func(e Entry, name string, from, to RunID, why EndReason) Version {
 		e.Name, e.Since, e.CTime = name, int64(from), 0
-		return EntryWas{Folder: 2, Entry: e, From: from, To: to, Reason: why}
+		return Version{Folder: 2, Entry: e, From: from, To: to, Reason: why}
 	}
 	r := newReader(t, s)
-	got, err := r.EntriesWere(2, "")
-	want := []EntryWas{was(v1, "a", 1, 3, EndModified), was(v2, "a", 3, 4, EndMoved), was(v2, "b", 4, 6, EndDeleted)}
-	if d := cmp.Diff(want, got); d != "" || err != nil {
-		t.Errorf("EntriesWere: %v\n%s", err, d)
+	versions := []Version{was(v1, "a", 1, 3, EndModified), was(v2, "a", 3, 4, EndMoved), was(v2, "b", 4, 6, EndDeleted)}
+	for name, f := range map[string]func() ([]Version, error){
+		"EntriesWere": func() ([]Version, error) { return r.EntriesWere(2, "") },
+		"FileWas":     func() ([]Version, error) { return r.FileWas("1") },
+	} {
+		got, err := f()
+		if d := cmp.Diff(versions, got); d != "" || err != nil {
+			t.Errorf("%s: %v\n%s", name, err, d)
+		}
 	}
 	if got, err := r.EntriesWere(2, "b"); len(got) != 1 || err != nil {
 		t.Errorf("EntriesWere(b) = %+v, %v", got, err)
 	}
-	places := []FolderWas{{2, Root, "d", 1, 5}, {2, Root, "e", 5, 6}}
-	for _, f := range []func() ([]FolderWas, error){
-		func() ([]FolderWas, error) { return r.FolderWere(2) },
-		func() ([]FolderWas, error) { return r.ChildrenWere(Root) },
+	place := func(name string, from, to RunID) FolderVersion {
+		f := putFolder(2, Root, name).Dir
+		return FolderVersion{Folder: Folder{ID: 2, Parent: Root, Name: name, FileID: f.FileID, Mode: f.Mode, ModTime: f.ModTime}, From: from, To: to}
+	}
+	places := []FolderVersion{place("d", 1, 5), place("e", 5, 6)}
+	for _, f := range []func() ([]FolderVersion, error){
+		func() ([]FolderVersion, error) { return r.FolderWere(2) },
+		func() ([]FolderVersion, error) { return r.ChildrenWere(Root, "") },
 	} {
 		if got, err := f(); cmp.Diff(places, got) != "" || err != nil {
 			t.Errorf("where folder 2 was: %v\n%s", err, cmp.Diff(places, got))
 		}
+	}
+	if got, err := r.ChildrenWere(Root, "e"); len(got) != 1 || err != nil {
+		t.Errorf("ChildrenWere(e) = %+v, %v", got, err)
 	}
 }

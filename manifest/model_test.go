@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -131,21 +132,63 @@ func stored(t *testing.T, s *Store) *model {
 	for _, d := range gone {
 		m.Displaced[d.FileID] = d
 	}
-	were, err := r.entriesWere(selectEntryWas)
+	were, err := r.versions(selectVersion)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, w := range were {
 		m.Was = append(m.Was, fmt.Sprintln("entry", w.Folder, w.Name, w.From, w.To, w.FileID, w.HeadRevision, w.Size, w.Hash, w.MD5, w.Reason))
 	}
-	moves, err := r.foldersWere(selectFolderWas)
+	moves, err := r.folderVersions(selectFolderVersion)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, w := range moves {
-		m.Was = append(m.Was, fmt.Sprintln("folder", w.Folder, w.Parent, w.Name, w.From, w.To))
+		m.Was = append(m.Was, fmt.Sprintln("folder", w.ID, w.Parent, w.Name, w.From, w.To))
 	}
 	return m
+}
+
+// lines draws the tree as a View of it may know it.
+func (m *model) lines() []string {
+	var list []string
+	for _, f := range m.Folders {
+		list = append(list, fmt.Sprint(f.ID, " in ", f.Parent, " ", f.Name, " ", f.FileID))
+		for _, e := range m.Files[f.ID] {
+			list = append(list, entryLine(f.ID, e))
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+func entryLine(in FolderID, e Entry) string {
+	return fmt.Sprint(e.Name, " in ", in, " ", e.FileID, " ", e.HeadRevision, " ", e.Kind, e.Size, e.ModTime, e.Mode, e.Hash, e.MD5)
+}
+
+// viewed draws a View.
+func viewed(t *testing.T, s *Store, run RunID) []string {
+	t.Helper()
+	r := newReader(t, s)
+	defer r.Close()
+	var list []string
+	v := r.At(run)
+	err := v.Walk(Root, func(_ Path, dir FolderVersion, files []Version) error {
+		list = append(list, fmt.Sprint(dir.ID, " in ", dir.Parent, " ", dir.Name, " ", dir.FileID))
+		for _, e := range files {
+			list = append(list, entryLine(dir.ID, e.Entry))
+		}
+		same, found, err := v.Folder(dir.ID)
+		if err == nil && (!found || same != dir) {
+			t.Errorf("folder %d is %+v, found %v; the walk met %+v", dir.ID, same, found, dir)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(list)
+	return list
 }
 
 // randomStep makes a step that Drive could acknowledge in the model's state:
@@ -239,6 +282,7 @@ func TestModel(t *testing.T) {
 			s := openTest(t, path)
 			run := s.BeginRun("scan", noon)
 			want, ids := newModel(), 0
+			then := map[RunID][]string{} // the tree after each run
 			for range 40 {
 				var steps []Step
 				for range r.IntN(20) {
@@ -259,9 +303,10 @@ func TestModel(t *testing.T) {
 						t.Fatal(err)
 					}
 				case 2:
-					if err := s.EndRun(run, noon, RunSummary{}); err != nil {
+					if err := errors.Join(s.Fold(), s.EndRun(run, noon, RunSummary{})); err != nil {
 						t.Fatal(err)
 					}
+					then[run] = want.lines()
 					run = s.BeginRun("scan", noon)
 					continue
 				default:
@@ -273,6 +318,15 @@ func TestModel(t *testing.T) {
 				slices.Sort(want.Was)
 				if d := cmp.Diff(want, got); d != "" {
 					t.Fatalf("-want +got:\n%s", d)
+				}
+			}
+			if err := errors.Join(s.Fold(), s.EndRun(run, noon, RunSummary{})); err != nil {
+				t.Fatal(err)
+			}
+			then[run], then[Now] = want.lines(), want.lines()
+			for run, want := range then {
+				if d := cmp.Diff(want, viewed(t, s, run)); d != "" {
+					t.Errorf("the view after run %d: -want +got:\n%s", run, d)
 				}
 			}
 		})

@@ -10,7 +10,7 @@ const applicationID = 0x61636201 // "acb", 1
 
 // migrations[n] turns schema version n into n+1; they run one way, at Open. A
 // version once released is never changed.
-var migrations = []string{schema1}
+var migrations = []string{schema1, schema2}
 
 // The tree is two tables because of how SQLite stores rows: what a scan reads
 // of a folder must be small enough to lie in its page and beside its siblings.
@@ -119,6 +119,15 @@ CREATE TABLE entry_was (
 	end_reason    TEXT    NOT NULL
 );
 CREATE INDEX entry_was_name ON entry_was (folder, name);
+`
+
+// schema2 keeps of a folder that is gone what it takes to bring it back, and
+// finds the versions of a file wherever it was.
+const schema2 = `
+ALTER TABLE folder_was ADD COLUMN file_id TEXT NOT NULL DEFAULT '';
+ALTER TABLE folder_was ADD COLUMN mode INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE folder_was ADD COLUMN mtime INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX entry_was_file ON entry_was (file_id);
 `
 
 // migrate brings the schema up to the newest of steps, or says why it cannot.

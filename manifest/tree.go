@@ -49,7 +49,8 @@ func (w *folderWork) writeFacts(c *conn) error {
 
 // folderWas writes down where a folder was until the given run.
 func folderWas(c *conn, f *Folder, since, until int64) error {
-	return c.exec("INSERT INTO folder_was VALUES (?, ?, ?, ?, ?)", int64(f.ID), int64(f.Parent), f.Name, since, until)
+	return c.exec("INSERT INTO folder_was VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+		int64(f.ID), int64(f.Parent), f.Name, since, until, string(f.FileID), int64(f.Mode), f.ModTime)
 }
 
 // entryWas writes down a version that was there until the given run.

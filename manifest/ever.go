@@ -1,0 +1,92 @@
+package manifest
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Ever returns all that was ever at a path: files and symlinks, and folders,
+// from the oldest on. From and To are cut to the time in which it was at that
+// path: the folders above may have come there later, or left before.
+func (r *Reader) Ever(p Path) (files []Version, folders []FolderVersion, err error) {
+	folders = []FolderVersion{{Folder: Folder{ID: Root}, To: Now}}
+	names := p.Names()
+	for i, name := range names {
+		above := folders
+		folders = nil
+		for _, dir := range above {
+			if i == len(names)-1 {
+				list, err := r.filesEver(dir, name)
+				if err != nil {
+					return nil, nil, err
+				}
+				files = append(files, list...)
+			}
+			list, err := r.foldersEver(dir, name)
+			if err != nil {
+				return nil, nil, err
+			}
+			folders = append(folders, list...)
+		}
+	}
+	slices.SortStableFunc(files, func(a, b Version) int { return cmp.Compare(a.From, b.From) })
+	slices.SortStableFunc(folders, func(a, b FolderVersion) int { return cmp.Compare(a.From, b.From) })
+	return files, folders, nil
+}
+
+// filesEver returns what was under a name in a folder while that was at dir.
+func (r *Reader) filesEver(dir FolderVersion, name string) ([]Version, error) {
+	list, err := r.EntriesWere(dir.ID, name)
+	if err != nil {
+		return nil, err
+	}
+	row, found, err := r.Row(dir.ID)
+	if err != nil {
+		return nil, err
+	}
+	if found {
+		now, err := r.entry(row, name)
+		if err != nil {
+			return nil, err
+		}
+		if now != nil {
+			list = append(list, Version{Folder: dir.ID, Entry: *now, From: RunID(now.Since), To: Now})
+		}
+	}
+	cut := list[:0]
+	for _, v := range list {
+		v.From, v.To = max(v.From, dir.From), min(v.To, dir.To)
+		if v.From < v.To {
+			cut = append(cut, v)
+		}
+	}
+	return cut, nil
+}
+
+// foldersEver returns the folders that were under a name in a folder while
+// that was at dir.
+func (r *Reader) foldersEver(dir FolderVersion, name string) ([]FolderVersion, error) {
+	list, err := r.ChildrenWere(dir.ID, name)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := r.rows(selectRow+"WHERE parent = ? AND name = ?", int64(dir.ID), name)
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range rows {
+		from, err := r.since(row.ID)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, FolderVersion{Folder: row.Folder, From: from, To: Now})
+	}
+	cut := list[:0]
+	for _, p := range list {
+		p.From, p.To = max(p.From, dir.From), min(p.To, dir.To)
+		if p.From < p.To {
+			cut = append(cut, p)
+		}
+	}
+	return cut, nil
+}
