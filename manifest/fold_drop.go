@@ -33,6 +33,9 @@ func (f *fold) dropTree(st *ackedStep) error {
 				return err
 			}
 		}
+		if err := f.c.index(id, files, nil); err != nil { // of a damaged record, the index keeps what leads nowhere
+			return err
+		}
 		since, err := f.c.number("SELECT since FROM folder WHERE id = ?", int64(id))
 		if err == nil {
 			err = folderWas(f.c, &row.Folder, since, st.run)

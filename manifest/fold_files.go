@@ -37,11 +37,14 @@ func (f *fold) write(w *folderWork) error {
 		}
 		return nil
 	}
-	files, err := f.merge(w, files)
+	merged, err := f.merge(w, files)
+	if err == nil {
+		err = f.c.index(w.row.ID, files, merged)
+	}
 	if err != nil {
 		return err
 	}
-	return w.write(f.c, files)
+	return w.write(f.c, merged)
 }
 
 // divert keeps what is put into a folder that is damaged or not there among

@@ -313,6 +313,7 @@ func TestModel(t *testing.T) {
 					continue
 				}
 				got := stored(t, s)
+				checkIndex(t, s, got)
 				got.Since = want.Since // seen through the history
 				slices.Sort(got.Was)
 				slices.Sort(want.Was)

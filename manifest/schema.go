@@ -10,7 +10,13 @@ const applicationID = 0x61636201 // "acb", 1
 
 // migrations[n] turns schema version n into n+1; they run one way, at Open. A
 // version once released is never changed.
-var migrations = []string{schema1, schema2}
+var migrations = []migration{{schema: schema1}, {schema: schema2}, {schema: schema3, fill: indexAll}}
+
+// A migration is statements, and then what statements cannot do, if anything.
+type migration struct {
+	schema string
+	fill   func(*conn) error
+}
 
 // The tree is two tables because of how SQLite stores rows: what a scan reads
 // of a folder must be small enough to lie in its page and beside its siblings.
@@ -130,10 +136,21 @@ ALTER TABLE folder_was ADD COLUMN mtime INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX entry_was_file ON entry_was (file_id);
 `
 
+const schema3 = `
+-- the folders that hold a content of 256 KiB or more, by its size and the first
+-- eight bytes of its BLAKE3 (large.go)
+CREATE TABLE large (
+	size   INTEGER NOT NULL,
+	hash   INTEGER NOT NULL,
+	folder INTEGER NOT NULL,
+	PRIMARY KEY (size, hash, folder)
+) WITHOUT ROWID;
+`
+
 // migrate brings the schema up to the newest of steps, or says why it cannot.
 // Before it changes a database that holds anything, it copies it to
 // PATH.vN, N being the version it had.
-func (c *conn) migrate(steps []string) error {
+func (c *conn) migrate(steps []migration) error {
 	version, err := c.version(len(steps))
 	if err != nil || version == len(steps) {
 		return err
@@ -145,7 +162,11 @@ func (c *conn) migrate(steps []string) error {
 	}
 	return c.tx(func() error {
 		for ; version < len(steps); version++ {
-			if err := c.script(steps[version]); err != nil {
+			err := c.script(steps[version].schema)
+			if fill := steps[version].fill; err == nil && fill != nil {
+				err = fill(c)
+			}
+			if err != nil {
 				return fmt.Errorf("migrate from version %d: %w", version, err)
 			}
 		}

@@ -117,13 +117,13 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
-// TestMigrate goes to a made-up version 2 and not back.
+// TestMigrate goes to a made-up next version and not back.
 func TestMigrate(t *testing.T) {
 	s := newStore(t)
 	do(t, s, put(Root, "a", "1"))
 	s.Close()
 	path := s.Path()
-	next := append(migrations[:len(migrations):len(migrations)], "ALTER TABLE run ADD COLUMN weather TEXT; CREATE TABLE more (a)")
+	next := append(migrations[:len(migrations):len(migrations)], migration{schema: "ALTER TABLE run ADD COLUMN weather TEXT; CREATE TABLE more (a)"})
 	s, err := open(path, next)
 	if err != nil {
 		t.Fatal(err)
@@ -146,7 +146,7 @@ func TestMigrate(t *testing.T) {
 		t.Errorf("the copy holds %q", got)
 	}
 	// A migration that fails leaves what was.
-	if _, err := open(old, append(migrations[:len(migrations):len(migrations)], "CREATE TABLE half (a); nonsense")); err == nil {
+	if _, err := open(old, append(migrations[:len(migrations):len(migrations)], migration{schema: "CREATE TABLE half (a); nonsense"})); err == nil {
 		t.Error("a migration that fails did not")
 	}
 	if got := tree(t, openTest(t, old)); got != "a=1" {

@@ -37,7 +37,7 @@ type Store struct {
 // The file and its folder, if it has to be made, are for their owner only.
 func Open(path string) (*Store, error) { return open(path, migrations) }
 
-func open(path string, steps []string) (*Store, error) {
+func open(path string, steps []migration) (*Store, error) {
 	path, err := filepath.Abs(path) // SQLite resolves what is relative at some later time
 	if err != nil {
 		return nil, fmt.Errorf("open manifest: %w", err)
@@ -64,7 +64,7 @@ func open(path string, steps []string) (*Store, error) {
 }
 
 // start makes a connection ready for writing and reads where numbers go on.
-func (s *Store) start(steps []string) error {
+func (s *Store) start(steps []migration) error {
 	if _, err := s.c.version(len(steps)); err != nil { // before anything is written
 		return err
 	}
