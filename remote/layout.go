@@ -74,19 +74,7 @@ func (d *Drive) findLayout(ctx context.Context) (Layout, error) {
 	var files []*drive.File
 	token := ""
 	for {
-		q := url.Values{
-			"q": {layoutQuery}, "pageSize": {"1000"},
-			"fields": {"nextPageToken,files(id,name,parents,createdTime,appProperties)"},
-		}
-		if token != "" {
-			q.Set("pageToken", token)
-		}
-		if d.opt.SharedDrive != "" {
-			q.Set("corpora", "drive")
-			q.Set("driveId", d.opt.SharedDrive)
-			q.Set("includeItemsFromAllDrives", "true")
-		}
-		list := &call{method: http.MethodGet, path: "drive/v3/files", query: d.shared(q)}
+		list := d.listCall(layoutQuery, "id,name,parents,createdTime,appProperties", token)
 		calls := []*call{list}
 		ids := &call{method: http.MethodGet, path: "drive/v3/files/generateIds", query: url.Values{
 			"count": {strconv.Itoa(maxIDs)}, "fields": {"ids"},
@@ -97,12 +85,9 @@ func (d *Drive) findLayout(ctx context.Context) (Layout, error) {
 		if err := d.send(ctx, calls, func(*call) {}); err != nil {
 			return Layout{}, classify(err).about("find host folder", "", "")
 		}
-		if list.err != nil {
-			return Layout{}, list.err.about("find host folder", "", "")
-		}
-		var page drive.FileList
-		if err := json.Unmarshal(list.answer, &page); err != nil {
-			return Layout{}, fmt.Errorf("find host folder: read answer: %w", err)
+		page, err := list.page()
+		if err != nil {
+			return Layout{}, fmt.Errorf("find host folder: %w", err)
 		}
 		var got drive.GeneratedIds
 		if ids.answer != nil && json.Unmarshal(ids.answer, &got) == nil {

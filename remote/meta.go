@@ -44,6 +44,7 @@ type meta struct {
 	Parents       []string `json:"parents,omitempty"`
 	ModifiedTime  string   `json:"modifiedTime,omitempty"`
 	Trashed       *bool    `json:"trashed,omitempty"`
+	KeepForever   *bool    `json:"keepForever,omitempty"` // of a revision
 	AppProperties props    `json:"appProperties,omitempty"`
 }
 

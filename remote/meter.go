@@ -11,19 +11,23 @@ type Stats struct {
 	Requests  int64 // HTTP requests; token requests are made below us and not in it
 	Calls     int64 // the same, with those inside batches counted one by one
 	Sent      int64 // content bytes on the wire, repeats included
+	Received  int64 // likewise, of downloads
 	Units     int64 // quota units
 	Throttled int64 // calls refused for being too fast
 }
 
 // meter counts.
 type meter struct {
-	requests, calls, sent, units, throttled atomic.Int64
+	requests, calls, sent, received, units, throttled atomic.Int64
 }
 
 // Stats returns what was spent so far. It may be called at any time.
 func (d *Drive) Stats() Stats {
 	m := &d.meter
-	return Stats{m.requests.Load(), m.calls.Load(), m.sent.Load(), m.units.Load(), m.throttled.Load()}
+	return Stats{
+		Requests: m.requests.Load(), Calls: m.calls.Load(), Sent: m.sent.Load(), Received: m.received.Load(),
+		Units: m.units.Load(), Throttled: m.throttled.Load(),
+	}
 }
 
 // call counts one call, alone or in a batch.
@@ -35,9 +39,10 @@ func (m *meter) call(method, path string) {
 // Quota units of a call. Source: Drive API guide, usage limits, for projects
 // created since May 2026; it does not itemise creates and upload requests.
 const (
-	unitsRead = 5
-	unitsList = 100
-	unitsEdit = 50
+	unitsRead  = 5
+	unitsList  = 100
+	unitsEdit  = 50
+	unitsMedia = 200
 )
 
 func units(method, path string) int64 {
@@ -61,7 +66,12 @@ type counter struct {
 // RoundTrip counts r and sends it.
 func (c *counter) RoundTrip(r *http.Request) (*http.Response, error) {
 	c.meter.requests.Add(1)
-	if !strings.Contains(r.URL.Path, batchPath) {
+	switch {
+	case strings.Contains(r.URL.Path, batchPath):
+	case strings.Contains(r.URL.RawQuery, "alt=media"):
+		c.meter.calls.Add(1)
+		c.meter.units.Add(unitsMedia)
+	default:
 		c.meter.call(r.Method, r.URL.Path)
 	}
 	return c.next.RoundTrip(r)
