@@ -108,7 +108,7 @@ func (d *Drive) exchange(ctx context.Context, batch []*call) {
 		parts, err = d.post(ctx, batch)
 		return err
 	})
-	accepted, refused, after := 0, 0, time.Duration(0)
+	v := verdict{read: true}
 	for i, c := range batch {
 		switch {
 		case parts != nil && parts[i] != nil:
@@ -120,14 +120,17 @@ func (d *Drive) exchange(ctx context.Context, batch []*call) {
 			c.err = &Error{Class: Transient, Err: errors.New("the batch's answer has no part for it")}
 		}
 		if c.err == nil {
-			accepted += c.writes()
-		} else if c.err.Class == RateLimit {
-			refused++
-			after = max(after, c.err.RetryAfter)
+			v.accepted += c.writes()
+			continue
+		}
+		v.after = max(v.after, c.err.RetryAfter)
+		if c.err.Class == RateLimit {
+			v.refused++
+			v.read = v.read && c.writes() == 0
 			d.meter.throttled.Add(1)
 		}
 	}
-	d.pace.sawParts(accepted, refused, after, left)
+	d.pace.saw(v, left)
 }
 
 // post sends the batch and reads as many parts of the answer as arrive whole.
@@ -150,7 +153,13 @@ func (d *Drive) post(ctx context.Context, batch []*call) ([]*part, error) {
 	if err := googleapi.CheckResponse(resp); err != nil {
 		return nil, err
 	}
-	return parseBatch(resp.Body, resp.Header.Get("Content-Type"), len(batch))
+	parts, err := parseBatch(resp.Body, resp.Header.Get("Content-Type"), len(batch))
+	for _, p := range parts {
+		if p != nil && p.header.Get("Date") == "" { // which a Retry-After may count from
+			p.header.Set("Date", resp.Header.Get("Date"))
+		}
+	}
+	return parts, err
 }
 
 // encodeBatch writes calls as a multipart/mixed body. prefix is the path of

@@ -190,14 +190,19 @@ func fromAnswer(g *googleapi.Error) *Error {
 	return e
 }
 
-// retryAfter reads a Retry-After in seconds. Drive does not promise to send
-// one; a date is not read, for clocks differ.
+// retryAfter reads a Retry-After, which Drive does not promise to send: seconds,
+// or a date. Clocks differ, so the date counts from that of the same answer.
 func retryAfter(h http.Header) time.Duration {
-	s, err := strconv.Atoi(h.Get("Retry-After"))
-	if err != nil || s < 0 {
+	text := h.Get("Retry-After")
+	if s, err := strconv.ParseUint(text, 10, 31); err == nil {
+		return time.Duration(s) * time.Second
+	}
+	at, err1 := http.ParseTime(text)
+	sent, err2 := http.ParseTime(h.Get("Date"))
+	if err1 != nil || err2 != nil {
 		return 0
 	}
-	return min(time.Duration(s)*time.Second, time.Hour)
+	return max(at.Sub(sent), 0)
 }
 
 // withoutQuery drops the query of the address that net/http puts into its

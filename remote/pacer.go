@@ -21,11 +21,15 @@ const (
 )
 
 // pacer is the one gate for all requests. It counts writes: a bucket of burst
-// that fills at rate. Reads pass freely, unless Drive has just refused
-// something, for then nothing leaves until the pause is over.
+// that fills at rate. Reads and the chunks of a large content, which are no
+// writes, pass freely; they wait only while Drive has asked for quiet, or has
+// refused one of their kind.
 //
-// Both numbers follow what Drive does: a refusal halves them, and they come
-// back quickly to nine tenths of what was refused, slowly above.
+// Rate and burst follow what Drive does. A refusal halves the rate; it is back
+// in five seconds at the knee, what the account is thought to bear, stays
+// there for a while and then, quicker and quicker, looks for more. From one
+// refusal to the next the account gave all that it bears: that measures the
+// knee.
 type pacer struct {
 	now   func() time.Time
 	sleep func(context.Context, time.Duration) error
@@ -34,24 +38,27 @@ type pacer struct {
 
 	mu       sync.Mutex // guards what follows
 	rate     float64    // writes/s; 0 means not limited
-	knee     float64    // writes/s up to which rate recovers quickly
+	low      float64    // what the last refusal cut rate to
+	knee     float64    // writes/s
+	used     float64    // seconds in use since the last pause
 	burst    float64
-	learned  bool // burst was refused once and grows no more
+	learned  bool // burst grows no more
 	spent    bool // the whole burst went out since the last refill
 	tokens   float64
 	at       time.Time // when tokens and rate were true
 	until    time.Time // nothing leaves before
-	refused  time.Time // when the last pause began
+	writes   time.Time // no write leaves before
+	refused  time.Time // when the last pause began, or the pacer
+	first    bool      // there was no refusal yet
 	row      int       // pauses without a success in between
-	since    time.Time // beginning of the window in which accepted counts
-	accepted int
+	accepted int       // writes since refused
 }
 
 func newPacer(limit float64, now func() time.Time, sleep func(context.Context, time.Duration) error) *pacer {
-	p := &pacer{now: now, sleep: sleep, limit: limit, rate: limit, knee: limit, turn: make(chan struct{}, 1)}
+	p := &pacer{now: now, sleep: sleep, limit: limit, rate: limit, low: limit, knee: limit, turn: make(chan struct{}, 1), first: true}
 	p.burst, p.tokens = firstBurst, firstBurst
 	p.at = now()
-	p.since = p.at
+	p.refused = p.at
 	return p
 }
 
@@ -64,12 +71,14 @@ func (p *pacer) take(ctx context.Context, writes int) error {
 // takeUpTo waits until least writes may leave, or as many as may ever leave at
 // once, and takes what is at hand, most at the utmost.
 func (p *pacer) takeUpTo(ctx context.Context, least, most int) (int, error) {
-	select { // in turn, so that small requests do not starve a batch
-	case p.turn <- struct{}{}:
-	case <-ctx.Done():
-		return 0, ctx.Err()
+	if most > 0 { // in turn, so that small requests do not starve a batch
+		select {
+		case p.turn <- struct{}{}:
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+		defer func() { <-p.turn }()
 	}
-	defer func() { <-p.turn }()
 	for {
 		n, wait := p.claim(least, most)
 		if wait <= 0 {
@@ -87,7 +96,11 @@ func (p *pacer) claim(least, most int) (int, time.Duration) {
 	defer p.mu.Unlock()
 	now := p.now()
 	p.fill(now)
-	if wait := p.until.Sub(now); wait > 0 {
+	wait := p.until.Sub(now)
+	if most > 0 {
+		wait = max(wait, p.writes.Sub(now))
+	}
+	if wait > 0 {
 		return 0, wait
 	}
 	if most == 0 || p.rate == 0 {
@@ -105,6 +118,24 @@ func (p *pacer) claim(least, most int) (int, time.Duration) {
 	return n, 0
 }
 
+// idle reports whether a write could leave at once, with nobody before it.
+func (p *pacer) idle() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.now()
+	p.fill(now)
+	return len(p.turn) == 0 && now.After(p.until) && now.After(p.writes) && (p.rate == 0 || p.tokens >= 1)
+}
+
+const (
+	// recovery is how long a halved rate takes to the knee.
+	recovery = 5 * time.Second
+	// doubling is how long the rate takes from there to twice the knee. It is
+	// the cube of a TCP line's congestion control (RFC 9438): flat around the
+	// knee, where most refusals would come from, steep where more is in sight.
+	doubling = 90 * time.Second
+)
+
 // fill brings tokens and rate up to now.
 func (p *pacer) fill(now time.Time) {
 	dt := now.Sub(p.at).Seconds()
@@ -116,63 +147,87 @@ func (p *pacer) fill(now time.Time) {
 		return
 	}
 	p.tokens = min(p.burst, p.tokens+dt*p.rate)
-	if p.rate < p.knee {
-		p.rate = min(p.knee, p.rate+p.knee*dt/10) // half lost is back in five seconds
-	} else {
-		p.rate *= math.Pow(1.01, min(dt, 600)) // a percent a second
+	p.used += min(dt, 2) // what nobody asked for proves nothing
+	switch beyond := p.used - recovery.Seconds(); {
+	case beyond < 0:
+		p.rate = p.knee + (p.knee-p.low)*beyond/recovery.Seconds()
+	default:
+		p.rate = p.knee * (1 + math.Pow(beyond/doubling.Seconds(), 3))
 	}
 	if p.limit > 0 {
 		p.rate = min(p.rate, p.limit)
 	}
 }
 
-// saw takes in how a request of so many writes, which left at the given time,
-// ended; e is nil for success.
-func (p *pacer) saw(e *Error, writes int, left time.Time) {
-	switch {
-	case e == nil:
-		p.sawParts(writes, 0, 0, left)
-	case e.Class == RateLimit:
-		p.sawParts(0, max(writes, 1), e.RetryAfter, left)
-	}
+// A verdict is how the calls of one request ended.
+type verdict struct {
+	accepted int           // writes
+	refused  int           // calls refused for coming too fast
+	read     bool          // no write was among the refused
+	after    time.Duration // what the answer asked to wait
 }
 
-// sawParts takes in how the parts of one request ended.
-func (p *pacer) sawParts(accepted, refused int, after time.Duration, left time.Time) {
+// saw takes in how a request ended that left at the given time.
+func (p *pacer) saw(v verdict, left time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := p.now()
 	p.fill(now)
-	if now.Sub(p.since) > 10*time.Second {
-		p.since, p.accepted = now.Add(-time.Second), p.accepted/10
+	if ask := now.Add(v.after); v.after > 0 && ask.After(p.until) {
+		p.until = ask
 	}
-	p.accepted += accepted
-	if refused == 0 {
-		if accepted > 0 {
-			p.row = 0
-			if p.spent && !p.learned {
+	if v.accepted > 0 && left.After(p.refused) {
+		p.row = 0
+	}
+	p.accepted += v.accepted
+	if v.refused == 0 {
+		if v.accepted > 0 && p.spent {
+			p.spent = false
+			if !p.learned {
 				p.burst = min(p.burst*1.5, maxBatch)
 			}
-			p.spent = false
 		}
 		return
 	}
-	if !left.After(p.refused) && !p.refused.IsZero() {
+	if !p.first && !left.After(p.refused) {
 		return // it left before the pause that is on already
 	}
-	had := p.rate
-	if had == 0 {
-		had = max(float64(p.accepted)/max(now.Sub(p.since).Seconds(), 1), 2)
-	}
-	p.knee = 0.9 * had
-	p.rate = max(had/2, 0.1)
-	p.burst, p.learned, p.spent = max(p.burst/2, 1), true, false
-	p.tokens = 0
-	p.refused = now
-	pause := backoff(p.row)
-	if after > 0 {
-		pause = after
-	}
-	p.until = now.Add(pause)
+	p.slow(now)
+	pause := now.Add(backoff(p.row))
 	p.row++
+	switch {
+	case v.after > 0: // it was said how long
+	case v.read:
+		p.until = pause
+	default:
+		p.writes = pause // bytes go on meanwhile
+	}
+}
+
+// slow halves the rate and works out where it should end up.
+func (p *pacer) slow(now time.Time) {
+	span := max(now.Sub(p.refused).Seconds(), 1)
+	gave := float64(p.accepted) / span
+	blame := p.first && float64(p.accepted) <= p.burst || !p.first && p.rate > 0 && p.rate <= p.knee
+	had := p.rate
+	switch {
+	case had == 0:
+		had = max(gave, 2)
+		p.knee = 0.9 * had
+	case p.first || p.accepted < 3:
+		p.knee = 0.9 * had
+	default:
+		p.knee = 0.95 * gave
+	}
+	if p.limit > 0 {
+		p.knee = min(p.knee, p.limit)
+	}
+	if blame { // not the rate, but too many at once
+		p.burst = max(p.burst/2, 1)
+	}
+	p.learned, p.spent = true, false
+	p.low = max(min(had, p.knee)/2, 0.1)
+	p.knee = max(p.knee, p.low)
+	p.rate, p.tokens, p.used = p.low, 0, 0
+	p.refused, p.accepted, p.first = now, 0, false
 }

@@ -2,73 +2,32 @@ package remote
 
 import (
 	"context"
-	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
-// account is a Drive that bears so many writes a second, with a burst of 10.
-type account struct {
-	rate, tokens     float64
-	at               time.Time
-	accepted, denied int
+// onClock runs f with a pacer on a fake clock.
+func onClock(t *testing.T, limit float64, f func(t *testing.T, p *pacer)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { f(t, newPacer(limit, time.Now, sleep)) })
 }
 
-func (a *account) write() *Error {
-	now := time.Now()
-	a.tokens = min(10, a.tokens+now.Sub(a.at).Seconds()*a.rate)
-	a.at = now
-	if a.tokens < 1 {
-		a.denied++
-		return &Error{Class: RateLimit}
+// took is how long a request of so many writes waits.
+func (p *pacer) took(t *testing.T, writes int) time.Duration {
+	t.Helper()
+	began := time.Now()
+	if err := p.take(t.Context(), writes); err != nil {
+		t.Fatal(err)
 	}
-	a.tokens--
-	a.accepted++
-	return nil
+	return time.Since(began)
 }
 
-// An account of 3 writes a second, known: hardly a refusal, and hardly slower
-// than it could be. Unknown: found out.
-func TestPacerThroughput(t *testing.T) {
-	for _, tt := range []struct {
-		limit, bears, slower, refused float64
-	}{
-		{3, 3, 1.1, 0.01}, {3, 2, 1.5, 0.1}, {0, 3, 1.5, 0.1}, {0, 50, 1.6, 0.1},
-	} {
-		t.Run(fmt.Sprintf("limit %v, bears %v", tt.limit, tt.bears), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				p := newPacer(tt.limit, time.Now, sleep)
-				a := &account{rate: tt.bears, tokens: 10, at: time.Now()}
-				n := int(100 * tt.bears)
-				began := time.Now()
-				for a.accepted < n {
-					if err := p.take(t.Context(), 1); err != nil {
-						t.Fatal(err)
-					}
-					left := time.Now()
-					time.Sleep(20 * time.Millisecond)
-					p.saw(a.write(), 1, left)
-				}
-				ideal := float64(n-10) / tt.bears
-				if ideal < float64(n)*0.02 {
-					ideal = float64(n) * 0.02 // one after the other, no account is faster
-				}
-				took := time.Since(began).Seconds() / ideal
-				refused := float64(a.denied) / float64(n+a.denied)
-				t.Logf("%.2f × the floor, %.1f %% refused", took, 100*refused)
-				if took > tt.slower || refused > tt.refused {
-					t.Errorf("%.2f × the floor, %.1f %% refused", took, 100*refused)
-				}
-			})
-		})
-	}
-}
+var refusedOnce = verdict{refused: 1}
 
 // A batch takes what is at hand and waits for no more than ten.
 func TestPacerBatches(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := newPacer(3, time.Now, sleep)
+	onClock(t, 3, func(t *testing.T, p *pacer) {
 		began := time.Now()
 		total := 0
 		for range 5 {
@@ -79,48 +38,121 @@ func TestPacerBatches(t *testing.T) {
 			total += n
 			left := time.Now()
 			time.Sleep(100 * time.Millisecond)
-			p.sawParts(n, 0, 0, left)
+			p.saw(verdict{accepted: n}, left)
 		}
 		if took := time.Since(began).Seconds(); took > float64(total)/3+1 {
 			t.Errorf("%d writes in %.1f s", total, took)
 		}
-		free := newPacer(0, time.Now, sleep)
-		if n, _ := free.takeUpTo(t.Context(), enough, maxBatch); n != maxBatch {
+	})
+	onClock(t, 0, func(t *testing.T, p *pacer) {
+		if n, _ := p.takeUpTo(t.Context(), enough, maxBatch); n != maxBatch {
 			t.Errorf("%d without a limit", n)
 		}
 	})
 }
 
-// A refusal stops everything for as long as it says, and halves the rate once,
-// however many answers say the same.
-func TestPacerRefused(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := newPacer(4, time.Now, sleep)
+// What an answer asks to wait is waited by everything, however many answers
+// ask, and the longest counts. The rate is halved once.
+func TestPacerAsked(t *testing.T) {
+	onClock(t, 4, func(t *testing.T, p *pacer) {
+		time.Sleep(time.Second)
 		left := time.Now()
 		time.Sleep(time.Second)
-		for range 5 {
-			p.saw(&Error{Class: RateLimit, RetryAfter: 30 * time.Second}, 1, left)
+		for _, s := range []time.Duration{0, 10, 30, 20, 0} {
+			p.saw(verdict{refused: 1, after: s * time.Second}, left)
 		}
-		if p.rate != 2 || p.row != 1 {
+		if p.rate != 1.8 || p.row != 1 {
 			t.Errorf("rate %v, %d pauses", p.rate, p.row)
 		}
-		began := time.Now()
-		if err := p.take(t.Context(), 0); err != nil {
-			t.Fatal(err)
-		}
-		if took := time.Since(began); took != 30*time.Second {
+		if took := p.took(t, 0); took != 30*time.Second {
 			t.Errorf("a read waited %s", took)
 		}
-		time.Sleep(time.Minute)
-		p.take(t.Context(), 1)
-		if p.rate != 4 {
-			t.Errorf("rate %v after a minute", p.rate)
+		p.saw(verdict{after: time.Minute}, time.Now()) // of a 503, too
+		if took := p.took(t, 0); took != time.Minute {
+			t.Errorf("a read waited %s after a 503", took)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		p.saw(&Error{Class: RateLimit, RetryAfter: time.Hour}, 1, time.Now())
+		p.saw(verdict{refused: 1, after: time.Hour}, time.Now())
 		if err := p.take(ctx, 1); err == nil {
 			t.Error("an ended context is not noticed")
+		}
+	})
+}
+
+// A refused write keeps writes back and lets bytes flow; a refused read or
+// chunk keeps everything back. Pauses grow until something succeeds.
+func TestPacerPauses(t *testing.T) {
+	onClock(t, 4, func(t *testing.T, p *pacer) {
+		for n := range 4 {
+			time.Sleep(time.Millisecond)
+			p.saw(refusedOnce, time.Now())
+			if took := p.took(t, 0); took != 0 {
+				t.Errorf("a read waited %s for a refused write", took)
+			}
+			least := time.Second << n
+			if took := p.took(t, 1); took < least || took > least+2*time.Second {
+				t.Errorf("write after refusal %d: %s", n, took)
+			}
+		}
+		p.saw(verdict{accepted: 1}, time.Now())
+		p.saw(verdict{refused: 1, read: true}, time.Now())
+		if took := p.took(t, 0); took < time.Second || took > 2*time.Second {
+			t.Errorf("a read waited %s for a refused read", took)
+		}
+	})
+}
+
+// While a write waits for its turn, neither reads nor chunks wait behind it.
+func TestPacerBytesPassWrites(t *testing.T) {
+	onClock(t, 3, func(t *testing.T, p *pacer) {
+		p.took(t, firstBurst)
+		for range 5 {
+			go p.take(context.Background(), 1)
+		}
+		synctest.Wait()
+		if p.idle() {
+			t.Error("idle, and five wait")
+		}
+		if took := p.took(t, 0); took != 0 {
+			t.Errorf("a chunk waited %s", took)
+		}
+		time.Sleep(5 * time.Second)
+		if !p.idle() {
+			t.Error("not idle")
+		}
+	})
+}
+
+// Between two refusals, what was accepted is what the account bears; with
+// that rate kept to, the next refusal is the burst's fault.
+func TestPacerMeasures(t *testing.T) {
+	onClock(t, 0, func(t *testing.T, p *pacer) {
+		time.Sleep(10 * time.Second)
+		p.saw(verdict{accepted: 100}, time.Now())
+		p.saw(refusedOnce, time.Now())
+		if p.rate != 4.5 || p.knee != 9 || p.burst != firstBurst {
+			t.Errorf("first: rate %v, knee %v, burst %v", p.rate, p.knee, p.burst)
+		}
+		time.Sleep(20 * time.Second)
+		p.saw(verdict{accepted: 80}, time.Now())
+		p.took(t, 1)
+		p.rate = 6
+		p.saw(refusedOnce, time.Now())
+		if p.knee != 0.95*4 || p.rate != p.knee/2 || p.burst != firstBurst/2.0 {
+			t.Errorf("second: rate %v, knee %v, burst %v", p.rate, p.knee, p.burst)
+		}
+		time.Sleep(time.Hour) // unused
+		p.took(t, 1)
+		if p.rate > p.knee {
+			t.Errorf("an idle hour proved a rate of %v", p.rate)
+		}
+		for range 200 {
+			time.Sleep(time.Second)
+			p.took(t, 1)
+		}
+		if p.rate < 2*p.knee {
+			t.Errorf("rate %v after minutes without a refusal", p.rate)
 		}
 	})
 }

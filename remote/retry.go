@@ -21,7 +21,8 @@ type tries struct {
 }
 
 // next reports whether a call that ended with e is to be sent again, and after
-// which pause. The pause of a rate limit is the pacer's business and 0 here.
+// which pause. The pause of a rate limit, and what an answer asked to wait, are
+// the pacer's business.
 //
 // Every call of this package may be repeated: gets and patches by nature,
 // creates because they carry a reserved id.
@@ -29,7 +30,7 @@ func (t *tries) next(e *Error) (pause time.Duration, again bool) {
 	switch {
 	case e.Class == Transient:
 		t.transient++
-		return max(backoff(t.transient-1), e.RetryAfter), t.transient <= retriesTransient
+		return backoff(t.transient - 1), t.transient <= retriesTransient
 	case e.Class == RateLimit:
 		t.rate++
 		if t.rate > retriesRate && e.Message == capMessage {
@@ -87,10 +88,18 @@ func (d *Drive) try(ctx context.Context, writes int, f func(context.Context) err
 // saw lets pacer and meter know how one request ended that left at the given
 // time and spent writes.
 func (d *Drive) saw(e *Error, writes int, left time.Time) {
-	d.pace.saw(e, writes, left)
-	if e != nil && e.Class == RateLimit {
+	var v verdict
+	switch {
+	case e == nil:
+		v.accepted = writes
+	case e.Class == RateLimit:
+		v.refused, v.read = 1, writes == 0
 		d.meter.throttled.Add(1)
 	}
+	if e != nil {
+		v.after = e.RetryAfter
+	}
+	d.pace.saw(v, left)
 }
 
 // read is try for a call of the generated client that changes nothing.

@@ -127,9 +127,6 @@ func TestRetryPolicy(t *testing.T) {
 		}
 	}
 	var p tries
-	if pause, _ := p.next(&Error{Class: Transient, RetryAfter: time.Minute}); pause != time.Minute {
-		t.Errorf("Retry-After of a minute: %s", pause)
-	}
 	for i := 0; ; i++ { // a rate limit in the words of the daily cap becomes one
 		e := &Error{Class: RateLimit, Message: capMessage}
 		if _, again := p.next(e); !again {
@@ -137,6 +134,31 @@ func TestRetryPolicy(t *testing.T) {
 				t.Errorf("class %s after %d", e.Class, i)
 			}
 			break
+		}
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	const sent = "Sun, 22 Nov 2026 12:00:00 GMT"
+	for _, tt := range []struct {
+		text, date string
+		want       time.Duration
+	}{
+		{"", sent, 0},
+		{"0", sent, 0},
+		{"7", "", 7 * time.Second},
+		{"86400", sent, 24 * time.Hour},
+		{"-5", sent, 0},
+		{"soon", sent, 0},
+		{"99999999999999999999", sent, 0},
+		{"Sun, 22 Nov 2026 12:01:30 GMT", sent, 90 * time.Second},
+		{"Sunday, 22-Nov-26 12:01:30 GMT", sent, 90 * time.Second}, // RFC 850, still allowed by RFC 9110
+		{"Sun, 22 Nov 2026 11:59:00 GMT", sent, 0},
+		{"Sun, 22 Nov 2026 12:01:30 GMT", "", 0}, // against our own clock it would mean anything
+	} {
+		h := http.Header{"Retry-After": {tt.text}, "Date": {tt.date}}
+		if got := retryAfter(h); got != tt.want {
+			t.Errorf("%q, sent %q: %s, want %s", tt.text, tt.date, got, tt.want)
 		}
 	}
 }
