@@ -110,6 +110,15 @@ func TestRevisions(t *testing.T) {
 	}
 	old := remote.Blob{FileID: b.FileID, Revision: list[0].ID, Size: b.Size}
 	gone := remote.Blob{FileID: b.FileID, Revision: "none"}
+	seen, err := h.d.LookAt(t.Context(), []remote.Blob{old, gone})
+	if err != nil || len(seen) != 1 || seen[old] != list[0] {
+		t.Errorf("LookAt = %+v, %v", seen, err)
+	}
+	h.srv.Inject(drivetest.InBatch(drivetest.Always(drivetest.Refuse(403, "domainPolicy"))))
+	if seen, err := h.d.LookAt(t.Context(), []remote.Blob{old}); err == nil {
+		t.Errorf("what is not known is said to be absent: %+v", seen)
+	}
+	h.srv.Inject(nil)
 	failed, err := h.d.Pin(t.Context(), []remote.Blob{old, gone})
 	if err != nil || len(failed) != 1 || failed[gone] == nil || !strings.Contains(failed[gone].Error(), "pin revision none") {
 		t.Errorf("Pin: %v, %v", failed, err)

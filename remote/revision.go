@@ -2,6 +2,7 @@ package remote
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -32,7 +33,7 @@ func (d *Drive) Revisions(ctx context.Context, id manifest.FileID) ([]Revision, 
 		var page *drive.RevisionList
 		if e := d.read(ctx, func(ctx context.Context) (err error) {
 			call := d.svc.Revisions.List(string(id)).PageSize(1000).
-				Fields("nextPageToken,revisions(id,size,md5Checksum,modifiedTime,keepForever)").Context(ctx)
+				Fields("nextPageToken,revisions(" + revisionFields + ")").Context(ctx)
 			if token != "" {
 				call.PageToken(token)
 			}
@@ -42,13 +43,44 @@ func (d *Drive) Revisions(ctx context.Context, id manifest.FileID) ([]Revision, 
 			return nil, e.about("list revisions", "", id)
 		}
 		for _, r := range page.Revisions {
-			at, _ := time.Parse(time.RFC3339, r.ModifiedTime) // what is no time is the zero time
-			list = append(list, Revision{ID: r.Id, Size: r.Size, MD5: parseMD5(r.Md5Checksum), Modified: at, Pinned: r.KeepForever})
+			list = append(list, revisionOf(r))
 		}
 		if token = page.NextPageToken; token == "" {
 			return list, nil
 		}
 	}
+}
+
+const revisionFields = "id,size,md5Checksum,modifiedTime,keepForever"
+
+func revisionOf(r *drive.Revision) Revision {
+	at, _ := time.Parse(time.RFC3339, r.ModifiedTime) // what is no time is the zero time
+	return Revision{ID: r.Id, Size: r.Size, MD5: parseMD5(r.Md5Checksum), Modified: at, Pinned: r.KeepForever}
+}
+
+// LookAt asks for revisions by name, up to 100 a request. What is not in the
+// result Drive no longer has; the error says why of some it is not known.
+func (d *Drive) LookAt(ctx context.Context, blobs []Blob) (map[Blob]Revision, error) {
+	found := map[Blob]Revision{}
+	var unknown error
+	err := d.revisionCalls(ctx, "look up", blobs, func(path string) *call {
+		return &call{method: http.MethodGet, path: path, query: url.Values{"fields": {revisionFields}}}
+	}, func(b Blob, c *call) {
+		r := new(drive.Revision)
+		switch {
+		case c.err != nil && c.err.Class == NotFound:
+		case c.err != nil:
+			unknown = c.err
+		case json.Unmarshal(c.answer, r) != nil:
+			unknown = fmt.Errorf("look up revision %s: read answer", b.Revision)
+		default:
+			found[b] = revisionOf(r)
+		}
+	})
+	if err == nil {
+		err = unknown
+	}
+	return found, err
 }
 
 // Pin makes Drive keep revisions for good, so that they can be downloaded, up
@@ -58,35 +90,48 @@ func (d *Drive) Revisions(ctx context.Context, id manifest.FileID) ([]Revision, 
 // The error is why it had to stop.
 func (d *Drive) Pin(ctx context.Context, blobs []Blob) (map[Blob]error, error) {
 	keep := true
-	return d.revisionCalls(ctx, "pin revision", blobs, func(path string) *call {
+	failed := refused{}
+	err := d.revisionCalls(ctx, "pin", blobs, func(path string) *call {
 		return &call{method: http.MethodPatch, path: path, query: url.Values{"fields": {"id"}}, body: &meta{KeepForever: &keep}}
-	})
+	}, failed.note)
+	return failed, err
 }
 
 // Unkeep takes revisions off Drive for good, up to 100 a request; the content
 // of today stays whatever is asked. The results are as those of Pin.
 func (d *Drive) Unkeep(ctx context.Context, blobs []Blob) (map[Blob]error, error) {
-	return d.revisionCalls(ctx, "delete revision", blobs, func(path string) *call {
+	failed := refused{}
+	err := d.revisionCalls(ctx, "delete", blobs, func(path string) *call {
 		return &call{method: http.MethodDelete, path: path, query: url.Values{}}
-	})
+	}, failed.note)
+	return failed, err
 }
 
-func (d *Drive) revisionCalls(ctx context.Context, do string, blobs []Blob, make func(path string) *call) (map[Blob]error, error) {
-	calls := []*call{}
+// refused are the errors of single blobs.
+type refused map[Blob]error
+
+func (r refused) note(b Blob, c *call) {
+	if c.err != nil {
+		r[b] = c.err
+	}
+}
+
+// revisionCalls makes a call for each blob and hands the answers to done.
+func (d *Drive) revisionCalls(ctx context.Context, do string, blobs []Blob, make func(path string) *call, done func(Blob, *call)) error {
+	var calls []*call
 	of := map[*call]Blob{}
 	for _, b := range blobs {
 		c := make(filePath(b.FileID) + "/revisions/" + url.PathEscape(b.Revision))
 		calls = append(calls, c)
 		of[c] = b
 	}
-	failed := map[Blob]error{}
 	err := d.send(ctx, calls, func(c *call) {
-		if c.err != nil {
-			failed[of[c]] = c.err.about(do+" "+of[c].Revision, "", of[c].FileID)
-		}
+		b := of[c]
+		c.err.about(do+" revision "+b.Revision, "", b.FileID)
+		done(b, c)
 	})
 	if err != nil {
-		return failed, fmt.Errorf("%s: %w", do, classify(err))
+		return fmt.Errorf("%s revisions: %w", do, classify(err))
 	}
-	return failed, nil
+	return nil
 }

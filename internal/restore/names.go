@@ -1,0 +1,138 @@
+package restore
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/autocloudbackup/acb/manifest"
+)
+
+// names are the limits of a target for what a file may be called.
+type names struct {
+	windows bool // no control character, none of <>:"\\|?*, no dot or space at the end, no device
+	text    bool // valid UTF-8 only
+	fold    bool // names that differ in case only are one
+	norm    bool // likewise those that differ in Unicode's normal form only
+}
+
+// systemNames are the limits that can be told without writing anything.
+var systemNames = names{
+	windows: runtime.GOOS == "windows",
+	text:    runtime.GOOS == "windows" || runtime.GOOS == "darwin",
+	fold:    runtime.GOOS == "windows" || runtime.GOOS == "darwin",
+	norm:    runtime.GOOS == "darwin",
+}
+
+// probe finds out the limits of a target by trying: a stick with FAT has those
+// of Windows on every system. Its error is that nothing can be written.
+func probe(root *os.Root) (names, error) {
+	n := systemNames
+	try := func(name string) error {
+		f, err := root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		if err == nil {
+			err = errors.Join(f.Close(), root.Remove(name))
+		}
+		return err
+	}
+	plain, composed := tempPrefix+"probe", tempPrefix+"prob\u00e9"
+	for _, name := range []string{plain, composed} {
+		root.Remove(name) // of a probe that was interrupted
+		f, err := root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		if err != nil {
+			return n, err
+		}
+		defer root.Remove(name)
+		f.Close()
+	}
+	_, err := root.Lstat(strings.ToUpper(plain))
+	n.fold = err == nil
+	_, err = root.Lstat(norm.NFD.String(composed))
+	n.norm = err == nil
+	n.windows = n.windows || try(tempPrefix+"a?b") != nil
+	n.text = n.text || try(tempPrefix+"a\xffb") != nil
+	return n, nil
+}
+
+// quote stands for a byte that a name cannot hold, with two hexadecimal digits
+// behind it, as in names on Drive.
+const quote = "\u201b"
+
+// safe returns a name that the target can hold: the same if it can. What
+// leads elsewhere is safe nowhere.
+func (n names) safe(name string) string {
+	var b strings.Builder
+	end := strings.TrimRight(name, ". ")
+	for i := 0; i < len(name); {
+		r, size := utf8.DecodeRuneInString(name[i:])
+		bad := name[i] == '/' || name[i] == 0 || name == "." || name == ".." ||
+			n.text && r == utf8.RuneError && size == 1 ||
+			n.windows && (r < ' ' || strings.ContainsRune(`<>:"\|?*`, r) || i >= len(end) || i == 0 && isDevice(name))
+		if bad {
+			fmt.Fprintf(&b, "%s%02X", quote, name[i])
+			size = 1
+		} else {
+			b.WriteString(name[i : i+size])
+		}
+		i += size
+	}
+	if name == "" {
+		return quote + "00"
+	}
+	return b.String()
+}
+
+// isDevice reports whether Windows takes a name for a device.
+// Source: learn.microsoft.com, "Naming Files, Paths, and Namespaces".
+func isDevice(name string) bool {
+	stem, _, _ := strings.Cut(name, ".")
+	stem = strings.ToUpper(strings.TrimRight(stem, " "))
+	switch stem {
+	case "CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$":
+		return true
+	}
+	port, ok := strings.CutPrefix(stem, "COM")
+	if !ok {
+		port, ok = strings.CutPrefix(stem, "LPT")
+	}
+	return ok && (len(port) == 1 && port >= "0" && port <= "9" || port == "¹" || port == "²" || port == "³")
+}
+
+// key is equal for names that the target takes for one.
+func (n names) key(name string) string {
+	if n.norm {
+		name = norm.NFC.String(name)
+	}
+	if n.fold {
+		name = strings.ToLower(strings.ToUpper(name))
+	}
+	return name
+}
+
+// claim returns the name under which p is written in d: its own, or if the
+// target cannot hold that, or has given it to another already, one like it.
+func (d *dir) claim(r *run, p manifest.Path, name string) string {
+	as := d.names.safe(name)
+	if d.names.fold || d.names.norm {
+		if d.taken == nil {
+			d.taken = map[string]bool{}
+		}
+		stem, ext := as, ""
+		if i := strings.LastIndexByte(as, '.'); i > 0 {
+			stem, ext = as[:i], as[i:]
+		}
+		for n := 2; d.taken[d.names.key(as)]; n++ {
+			as = fmt.Sprint(stem, "~", n, ext)
+		}
+		d.taken[d.names.key(as)] = true
+	}
+	if as != name {
+		r.renamed(p, as)
+	}
+	return as
+}

@@ -1,0 +1,362 @@
+package restore_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/autocloudbackup/acb/internal/restore"
+	"github.com/autocloudbackup/acb/manifest"
+	"github.com/autocloudbackup/acb/remote"
+	"github.com/autocloudbackup/acb/remote/drivetest"
+)
+
+func sorted(list []string) []string {
+	slices.Sort(list)
+	return list
+}
+
+func sumOf(b []byte) [32]byte { return sha256.Sum256(b) }
+
+// furnish fills the source with files of all kinds.
+func furnish(w *world) {
+	w.write("a.txt", "a")
+	w.write("empty", "")
+	w.write("d/b.txt", "b")
+	w.write("d/deep/c.bin", text(300_000, "0123456789"))
+	w.write("d/ro/inside", "read only")
+	w.write("caf\u00e9 \u2018x\u2019", "accents")
+	w.write("\xff\xfe", "no text")
+	w.write(strings.Repeat("n", 255), "long")
+	w.write("new\nline \"quoted\"", "odd")
+	w.must(os.Mkdir(filepath.Join(w.src, "nothing in it"), 0o750))
+	w.must(os.Symlink("../a.txt", filepath.Join(w.src, "d/link")))
+	w.must(os.Symlink("/nowhere", filepath.Join(w.src, "dangling")))
+	w.must(os.Chmod(filepath.Join(w.src, "a.txt"), 0o4755))
+	old := time.Unix(1_000_000_000, 123_456_789)
+	for _, rel := range []string{"a.txt", "d/deep/c.bin", "d/deep", "nothing in it", "d"} {
+		w.must(os.Chtimes(filepath.Join(w.src, rel), old, old))
+	}
+	w.must(os.Chmod(filepath.Join(w.src, "d/ro"), 0o555))
+	w.t.Cleanup(func() {
+		for _, dir := range []string{w.src, filepath.Join(w.target, "src")} {
+			os.Chmod(filepath.Join(dir, "d/ro"), 0o755)
+		}
+	})
+}
+
+// TestRoundTrip: what was backed up comes back as it was, and once it is
+// there, nothing is fetched again.
+func TestRoundTrip(t *testing.T) {
+	w := newWorld(t, drivetest.Options{})
+	w.segment = 100_000
+	furnish(w)
+	w.backup()
+	want := tree(t, w.src)
+	w.dryRun = true
+	dry := w.ok(manifest.Now, "")
+	if _, err := os.Stat(w.target); err == nil || dry.Files[restore.Restored] != 11 || dry.Requests != 0 {
+		t.Errorf("a dry run: %+v, %v", dry, err)
+	}
+	w.dryRun = false
+	sum := w.ok(manifest.Now, "")
+	w.same(want)
+	if sum.Files[restore.Restored] != 11 || sum.Folders != 5 || sum.BytesReceived != sum.Bytes || sum.Bytes != dry.Bytes {
+		t.Errorf("%+v", sum)
+	}
+	if again := w.ok(manifest.Now, ""); again.Files[restore.Present] != 11 || again.Requests != 0 || again.Folders != 0 {
+		t.Errorf("again: %+v", again)
+	}
+	w.same(want)
+}
+
+// TestParts: a file, a folder and a pattern go into the target under their
+// own names.
+func TestParts(t *testing.T) {
+	w := newWorld(t, drivetest.Options{})
+	furnish(w)
+	w.backup()
+	w.ok(manifest.Now, "a.txt", "d/deep")
+	got := tree(t, w.target)
+	if len(got) != 3 || got["a.txt"] == "" || got["deep/c.bin"] == "" {
+		t.Errorf("%q", got)
+	}
+	_, err := w.restore(t.Context(), manifest.Now, "none")
+	if nf := (*restore.NotFoundError)(nil); !errors.As(err, &nf) || nf.Path != w.path("none") {
+		t.Errorf("what was never backed up: %v", err)
+	}
+
+	known, err := manifest.OpenReader(w.manifest)
+	w.must(err)
+	defer known.Close()
+	r := &restore.Restore{View: known.At(manifest.Now), Drive: w.drive(), Log: discard, Now: w.Now}
+	into := filepath.Join(w.target, "picked")
+	sum, err := r.Run(t.Context(), []restore.Selection{{Path: w.path(""), Into: into, Match: func(p manifest.Path, isDir bool) bool {
+		_, name := p.Split()
+		return strings.HasSuffix(name, ".txt") || isDir && name == "deep"
+	}}})
+	if err != nil || !sum.Complete() {
+		t.Fatal(err, sum)
+	}
+	var names []string
+	for name := range tree(t, into) {
+		names = append(names, name)
+	}
+	want := []string{"src", "src/a.txt", "src/d", "src/d/b.txt", "src/d/deep", "src/d/deep/c.bin"}
+	if d := cmp.Diff(want, sorted(names)); d != "" {
+		t.Errorf("picked: -want +got:\n%s", d)
+	}
+}
+
+// TestThen: each past state comes back, files that were edited, moved and
+// deleted since, from the trash and from revisions.
+func TestThen(t *testing.T) {
+	w := newWorld(t, drivetest.Options{})
+	w.write("keep", "the same")
+	w.write("edit", "first")
+	w.write("d/move", "moves")
+	w.write("d/gone", "goes")
+	then := map[manifest.RunID]map[string]string{}
+	snap := func() { then[w.backup()] = tree(t, w.src) }
+	snap()
+	w.write("edit", "second")
+	snap()
+	w.must(os.Rename(filepath.Join(w.src, "d/move"), filepath.Join(w.src, "moved")))
+	w.must(os.Remove(filepath.Join(w.src, "d/gone")))
+	snap()
+	w.must(os.RemoveAll(filepath.Join(w.src, "d")))
+	w.write("edit", "third")
+	snap()
+	if len(then) != 4 {
+		t.Fatalf("runs %v", then)
+	}
+	for _, run := range []manifest.RunID{4, 3, 1, 2} {
+		want := then[run]
+		w.must(os.RemoveAll(w.target))
+		sum := w.ok(run, "")
+		got := tree(t, filepath.Join(w.target, "src"))
+		for p := range got { // a folder's own time is kept as it was when it was made
+			if strings.HasPrefix(got[p], "d") {
+				got[p], want[p] = "folder", "folder"
+			}
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("after run %d: -want +got:\n%s", run, d)
+		}
+		// Two contents of "edit" are of the past; once pinned, they stay so.
+		if n := len(sum.Pinned); n != map[manifest.RunID]int{3: 1, 1: 1}[run] {
+			t.Errorf("after run %d: pinned %v", run, sum.Pinned)
+		}
+	}
+}
+
+// TestGone: what Drive no longer has is named, with what it has instead, and
+// the rest comes.
+func TestGone(t *testing.T) {
+	w := newWorld(t, drivetest.Options{})
+	w.write("edit", "first")
+	w.write("gone", "goes")
+	w.write("stays", "stays")
+	first := w.backup()
+	w.write("edit", "second")
+	w.must(os.Remove(filepath.Join(w.src, "gone")))
+	w.backup()
+	w.srv.EmptyTrash()
+	id := w.idOf(manifest.Now, "edit")
+	old := w.version(first, "edit")
+	if failed, err := w.drive().Unkeep(t.Context(), []remote.Blob{{FileID: id, Revision: old.HeadRevision}}); err != nil || len(failed) > 0 {
+		t.Fatal(failed, err)
+	}
+	sum, err := w.restore(t.Context(), first, "")
+	if err != nil || sum.Files[restore.Gone] != 2 || sum.Files[restore.Restored] != 1 || sum.Complete() {
+		t.Fatalf("%v, %+v", err, sum)
+	}
+	for _, p := range sum.Problems {
+		want := "deleted there for good"
+		if p.Path == w.path("edit") {
+			want = "the nearest that it has of this file"
+		}
+		if !strings.Contains(p.Err.Error(), want) {
+			t.Errorf("%s: %v", p.Path, p.Err)
+		}
+	}
+	// What is of today, but was deleted on Drive since.
+	w.must(w.srv.Delete(string(w.idOf(manifest.Now, "stays"))))
+	w.must(os.RemoveAll(w.target))
+	sum, err = w.restore(t.Context(), manifest.Now, "")
+	if err != nil || sum.Files[restore.Gone] != 1 || sum.Files[restore.Restored] != 1 {
+		t.Errorf("%v, %+v", err, sum)
+	}
+}
+
+// TestInTheWay: what is at the target is kept, or moved aside when asked.
+func TestInTheWay(t *testing.T) {
+	w := newWorld(t, drivetest.Options{})
+	w.write("file", "saved")
+	w.write("d/in", "saved")
+	w.must(os.Symlink("saved", filepath.Join(w.src, "link")))
+	w.backup()
+	put := func() {
+		w.must(os.RemoveAll(w.target))
+		w.must(os.MkdirAll(filepath.Join(w.target, "src/link"), 0o755))
+		w.must(os.WriteFile(filepath.Join(w.target, "src/file"), []byte("newer"), 0o600))
+		w.must(os.Symlink("/etc", filepath.Join(w.target, "src/d")))
+	}
+	put()
+	before := tree(t, w.target)
+	sum, err := w.restore(t.Context(), manifest.Now, "")
+	if err != nil || sum.Files[restore.Kept] != 3 || len(sum.Problems) != 3 || sum.Requests != 0 {
+		t.Errorf("%v, %+v", err, sum)
+	}
+	if d := cmp.Diff(before, tree(t, w.target)); d != "" {
+		t.Errorf("what was there was touched: %s", d)
+	}
+	w.overwrite = true
+	sum = w.ok(manifest.Now, "")
+	if len(sum.SetAside) != 3 {
+		t.Errorf("%+v", sum)
+	}
+	got := tree(t, filepath.Join(w.target, "src"))
+	for name, content := range map[string]string{"file": " saved", "d/in": " saved", "link": "-> saved"} {
+		if !strings.HasSuffix(got[name], content) {
+			t.Errorf("%s is %s", name, got[name])
+		}
+	}
+	for _, aside := range sum.SetAside {
+		if got[aside.As] == "" {
+			t.Errorf("%s is lost: %q", aside.As, got)
+		}
+	}
+}
+
+// TestEscape: neither a crafted name nor a link leads out of the target.
+func TestEscape(t *testing.T) {
+	w := newWorld(t, drivetest.Options{})
+	store, err := manifest.Open(w.manifest)
+	w.must(err)
+	store.BeginRun("scan", w.Now())
+	host, err := w.srv.AddFolder("root", "host")
+	w.must(err)
+	dir := store.NextFolderID()
+	steps := []manifest.Step{{Kind: manifest.PutFolder, Dir: manifest.Folder{ID: dir, Parent: manifest.Root, Name: "..", FileID: manifest.FileID(host)}}}
+	for _, name := range []string{"..", "../up", "/abs", "a/../../up", "."} {
+		id, err := w.srv.AddFile(host, "x", []byte("x"))
+		w.must(err)
+		w.must(w.srv.Grant(id, w.srv.OAuthClient().ID))
+		e := manifest.Entry{Name: name, Stat: manifest.Stat{Kind: manifest.File, Size: 1, Mode: 0o600}}
+		e.FileID = manifest.FileID(id)
+		e.MD5 = [16]byte{0x9d, 0xd4, 0xe4, 0x61, 0x26, 0x8c, 0x80, 0x34, 0xf5, 0xc8, 0x56, 0x4e, 0x15, 0x5c, 0x67, 0xa6}
+		steps = append(steps, manifest.Step{Kind: manifest.Put, Folder: dir, Entry: e})
+	}
+	w.must(errors.Join(store.Ack(steps), store.Fold(), store.Close()))
+	known, err := manifest.OpenReader(w.manifest)
+	w.must(err)
+	defer known.Close()
+	r := &restore.Restore{View: known.At(manifest.Now), Drive: w.drive(), Log: discard, Now: w.Now}
+	sum, err := r.Run(t.Context(), []restore.Selection{{Into: w.target}})
+	if err != nil || !sum.Complete() || sum.Files[restore.Restored] != 5 || len(sum.Renamed) != 6 {
+		t.Fatalf("%v, %+v", err, sum)
+	}
+	if got := tree(t, w.target); len(got) != 6 {
+		t.Errorf("%q", got)
+	}
+	if _, err := os.Stat(filepath.Join(filepath.Dir(w.target), "up")); err == nil {
+		t.Error("a name led out of the target")
+	}
+}
+
+// TestDamaged: what Drive sends with a wrong sum lies beside, and the rest comes.
+func TestDamaged(t *testing.T) {
+	for _, size := range []int{10, 5000} {
+		w := newWorld(t, drivetest.Options{})
+		w.segment = 1000
+		w.write("bad", text(size, "good"))
+		w.write("fine", "fine")
+		w.backup()
+		w.must(w.srv.SetContent(string(w.idOf(manifest.Now, "bad")), []byte(text(size, "evil"))))
+		sum, err := w.restore(t.Context(), manifest.Now, "")
+		if err != nil || sum.Files[restore.Damaged] != 1 || sum.Files[restore.Restored] != 1 {
+			t.Fatalf("%v, %+v", err, sum)
+		}
+		got := tree(t, filepath.Join(w.target, "src"))
+		if len(got) != 2 || got["bad.acb-damaged"] == "" {
+			t.Errorf("%q", got)
+		}
+	}
+}
+
+// TestGoesOn: a restore that was interrupted leaves nothing half under its
+// name, and the next fetches what is missing only.
+func TestGoesOn(t *testing.T) {
+	w := newWorld(t, drivetest.Options{})
+	w.segment = 64 << 10
+	w.write("big", text(1<<20, "0123456789abcdef-"))
+	w.write("small", "small")
+	w.backup()
+	want := tree(t, w.src)
+	var last int64
+	for n := 2; ; n += 3 {
+		ctx, cancel := context.WithCancel(t.Context())
+		w.srv.ResetStats()
+		w.srv.OnRequest(func(i int, _ drivetest.Info) {
+			if i == n {
+				cancel()
+			}
+		})
+		sum, err := w.restore(ctx, manifest.Now, "")
+		cancel()
+		last += sum.BytesReceived
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(filepath.Join(w.target, "src/big")); err == nil {
+			t.Fatal("half a file under its name")
+		}
+	}
+	w.same(want)
+	if most := int64(1<<20 + 64*64<<10); last > most {
+		t.Errorf("%d bytes received for %d", last, 1<<20)
+	}
+}
+
+func TestNames(t *testing.T) {
+	for _, tt := range []struct {
+		windows, text bool
+		name, want    string
+	}{
+		{false, false, "a:b\xff?", "a:b\xff?"},
+		{false, true, "a:b\xff?", "a:b\u201bFF?"},
+		{true, true, "a:b\\c?", "a\u201b3Ab\u201b5Cc\u201b3F"},
+		{true, true, "con", "\u201b63on"},
+		{true, true, "Com1.txt", "\u201b43om1.txt"},
+		{true, true, "LPT\u00b9", "\u201b4CPT\u00b9"},
+		{true, true, "console", "console"},
+		{true, true, "dots. .", "dots\u201b2E\u201b20\u201b2E"},
+		{true, true, "tab\t", "tab\u201b09"},
+		{true, true, " caf\u00e9", " caf\u00e9"},
+		{false, false, "..", "\u201b2E\u201b2E"},
+		{false, false, "a/b\x00", "a\u201b2Fb\u201b00"},
+		{false, false, "", "\u201b00"},
+		{false, false, "...", "..."},
+	} {
+		if got := restore.SafeName(tt.windows, tt.text, tt.name); got != tt.want {
+			t.Errorf("%q becomes %q, want %q", tt.name, got, tt.want)
+		}
+	}
+	got := restore.Claims(true, true, "README.md", "readme.md", "Readme.md", "readme~2.md", "caf\u00e9", "cafe\u0301", "CAFE\u0301")
+	want := []string{"README.md", "readme~2.md", "Readme~3.md", "readme~2~2.md", "caf\u00e9", "cafe\u0301~2", "CAFE\u0301~3"}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}

@@ -1,0 +1,154 @@
+package restore
+
+import (
+	"context"
+	"errors"
+
+	"github.com/autocloudbackup/acb/manifest"
+	"github.com/autocloudbackup/acb/remote"
+)
+
+// walk sends a task for each file of a selection.
+func (r *run) walk(ctx context.Context, s Selection) error {
+	at, file, found, err := r.View.Lookup(s.Path)
+	if err != nil {
+		return err
+	}
+	if !found {
+		return &NotFoundError{s.Path}
+	}
+	top, err := r.target(s.Into)
+	if err != nil {
+		return err
+	}
+	defer top.release(r)
+	if file != nil {
+		return r.file(ctx, top, s.Path, *file)
+	}
+	w := &walker{run: r, selection: s, top: top}
+	defer w.leave(nil)
+	err = r.View.Walk(at.ID, func(p manifest.Path, dir manifest.FolderVersion, files []manifest.Version) error {
+		return w.folder(ctx, p, dir, files)
+	})
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return r.damaged(err)
+}
+
+// damaged takes what of a walk's errors are damaged folders for what cannot be
+// restored, and returns the others.
+func (r *run) damaged(err error) error {
+	all := []error{err}
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		all = many.Unwrap()
+	}
+	var rest []error
+	for _, err := range all {
+		if d := (*manifest.DamagedError)(nil); errors.As(err, &d) {
+			r.problem(d.Path, err)
+		} else {
+			rest = append(rest, err)
+		}
+	}
+	return errors.Join(rest...)
+}
+
+// A walker is on its way through a folder that is brought back.
+type walker struct {
+	*run
+	selection Selection
+	top       *dir
+	above     []*step // from the folder selected down to the one at hand
+}
+
+// A step is a folder on the way down.
+type step struct {
+	path  manifest.Path
+	from  manifest.FolderVersion
+	dir   *dir // nil until something in it is meant
+	taken bool // a pattern met it or a folder above it: all below is meant
+}
+
+// folder takes in one folder, whose parent came before it.
+func (w *walker) folder(ctx context.Context, p manifest.Path, from manifest.FolderVersion, files []manifest.Version) error {
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	w.leave(&p)
+	s := &step{path: p, from: from, taken: w.selection.Match == nil || w.selection.Match(p, true)}
+	if n := len(w.above); n > 0 && w.above[n-1].taken {
+		s.taken = true
+	}
+	w.above = append(w.above, s)
+	if s.taken {
+		w.open()
+	}
+	for _, f := range files {
+		fp := p.Join(f.Name)
+		if !s.taken && !w.selection.Match(fp, false) {
+			continue
+		}
+		w.open()
+		if err := w.file(ctx, s.dir, fp, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// leave lets go of the folders that are not above p, and with nil of all.
+func (w *walker) leave(p *manifest.Path) {
+	for len(w.above) > 0 {
+		last := w.above[len(w.above)-1]
+		if p != nil && *p != last.path && p.Within(last.path) {
+			return
+		}
+		if last.dir != nil {
+			last.dir.release(w.run)
+		}
+		w.above = w.above[:len(w.above)-1]
+	}
+}
+
+// open makes sure that the folders on the way down are there at the target.
+func (w *walker) open() {
+	up := w.top
+	for _, s := range w.above {
+		switch {
+		case s.dir != nil:
+		case s.path == "":
+			s.dir = up.hold()
+		default:
+			s.dir = w.enter(up, s)
+		}
+		up = s.dir
+	}
+}
+
+// file sends the task of one file, at once if it is certain where its bytes
+// are, else when there are enough of its kind to be asked for together.
+func (r *run) file(ctx context.Context, in *dir, p manifest.Path, want manifest.Version) error {
+	t := &task{dir: in.hold(), path: p, want: want, blob: remote.Blob{FileID: want.FileID, Size: want.Size}}
+	t.name = in.claim(r, p, want.Name)
+	r.progress.found(want.Size)
+	if want.To == manifest.Now && !want.Flags.Has(manifest.Lost) || in.broken != nil {
+		return r.send(ctx, t)
+	}
+	r.old = append(r.old, t)
+	if len(r.old) < lookAtOnce {
+		return nil
+	}
+	return r.dispatchOld(ctx)
+}
+
+// send hands a task to the workers.
+func (r *run) send(ctx context.Context, t *task) error {
+	select {
+	case r.work <- t:
+		return nil
+	case <-ctx.Done():
+		t.dir.release(r)
+		return context.Cause(ctx)
+	}
+}
