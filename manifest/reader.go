@@ -5,8 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"slices"
 	"strings"
 )
@@ -22,13 +20,11 @@ type Reader struct {
 	c *conn
 }
 
-// OpenReader opens the manifest at path for reading only. If there is none,
-// the error is fs.ErrNotExist.
+// OpenReader opens the manifest at path for reading only. If there never was
+// one, the error is fs.ErrNotExist.
 func OpenReader(path string) (*Reader, error) {
-	if st, err := os.Stat(path); err != nil {
-		return nil, fmt.Errorf("open manifest: %w", err)
-	} else if st.Size() == 0 { // made and never written to
-		return nil, fmt.Errorf("open manifest %s: %w", path, fs.ErrNotExist)
+	if err := look(path); err != nil {
+		return nil, err
 	}
 	c, err := connect(path, "mode=ro", readerCacheKiB)
 	if err != nil {

@@ -43,14 +43,18 @@ func TestOpenErrors(t *testing.T) {
 			if err := os.WriteFile(path, []byte(strings.Repeat("this is a letter\n", 1000)), 0o600); err != nil {
 				t.Fatal(err)
 			}
-		}, "this file is not a manifest"},
+		}, "it is no manifest, or its beginning is damaged"},
 		"another program's": {func(t *testing.T, path string) {
 			if err := sql("CREATE TABLE t (a)")(path); err != nil {
 				t.Fatal(err)
 			}
 		}, "another program's database"},
-		"newer":     {edit(sql("PRAGMA user_version = 99")), "use the newer acb"},
-		"cut short": {edit(func(path string) error { return os.Truncate(path, 20_000) }), "damaged or cut short"},
+		"newer": {edit(sql("PRAGMA user_version = 99")), "use the newer acb"},
+		"empty": {edit(func(path string) error { return os.Truncate(path, 0) }), "it is empty; nothing is changed on Drive until"},
+		"missing": {edit(func(path string) error {
+			return errors.Join(os.Remove(path), os.WriteFile(path+"-wal", []byte("log"), 0o600))
+		}), "it is missing, although its log is there"},
+		"missing, copied": {edit(func(path string) error { return os.Rename(path, CopyPath(path)) }), "it is missing, although a copy of it is there"},
 		"a folder": {func(t *testing.T, path string) {
 			if err := os.Mkdir(path, 0o700); err != nil {
 				t.Fatal(err)
@@ -61,19 +65,44 @@ func TestOpenErrors(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "manifest.db")
 			tt.spoil(t, path)
 			before, _ := os.ReadFile(path)
-			s, err := Open(path)
-			if err == nil {
-				defer s.Close()
-				r := newReader(t, s)
-				err = r.Check()
+			if _, err := OpenReader(path); err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("OpenReader: got %v, want something with %q", err, tt.want)
 			}
-			if err == nil || !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("got %v, want something with %q", err, tt.want)
+			if _, err := Open(path); err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("Open: got %v, want something with %q", err, tt.want)
 			}
 			if after, _ := os.ReadFile(path); string(before) != string(after) {
 				t.Error("the file was changed")
 			}
 		})
+	}
+}
+
+// TestCutShort cuts a manifest at each border of pages and in between.
+func TestCutShort(t *testing.T) {
+	s := newStore(t)
+	for i := range FolderID(60) {
+		do(t, s, putFolder(i+2, Root, fmt.Sprint("folder", i)), put(i+2, strings.Repeat("x", 300), FileID(fmt.Sprint(i))))
+	}
+	s.Close()
+	whole, err := os.ReadFile(s.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for cut := range len(whole) {
+		if cut%4096 > 1 && cut%4096 < 4095 && cut != 16 && cut != 100 {
+			continue
+		}
+		path := filepath.Join(t.TempDir(), "manifest.db")
+		if err := os.WriteFile(path, whole[:cut], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := OpenReader(path); !IsBroken(err) {
+			t.Errorf("%d of %d bytes: OpenReader = %v", cut, len(whole), err)
+		}
+		if _, err := Open(path); !IsBroken(err) {
+			t.Errorf("%d of %d bytes: Open = %v", cut, len(whole), err)
+		}
 	}
 }
 

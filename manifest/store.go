@@ -4,7 +4,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -42,15 +41,8 @@ func open(path string, steps []migration) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open manifest: %w", err)
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("open manifest: %w", err)
-	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) // SQLite would make it as the umask has it
-	if err != nil {
-		return nil, fmt.Errorf("open manifest: %w (make the state folder and what is in it writable for this user)", err)
-	}
-	if err := f.Close(); err != nil {
-		return nil, fmt.Errorf("open manifest: %w", err)
+	if err := prepare(path, steps); err != nil {
+		return nil, err
 	}
 	c, err := connect(path, "mode=rw&_txlock=immediate", writerCacheKiB)
 	if err != nil {
@@ -68,10 +60,9 @@ func (s *Store) start(steps []migration) error {
 	if _, err := s.c.version(len(steps)); err != nil { // before anything is written
 		return err
 	}
-	// The page size holds only if nothing is there yet; the others are per connection.
 	// An acknowledged step must survive a power cut: synchronous=FULL syncs the log at each commit.
 	// Source: sqlite.org/pragma.html#pragma_synchronous
-	if err := s.c.script("PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL"); err != nil {
+	if err := s.c.script("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL"); err != nil {
 		return err
 	}
 	if err := s.c.migrate(steps); err != nil {

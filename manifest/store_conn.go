@@ -198,9 +198,9 @@ func explain(path string, err error) error {
 	var do string
 	switch e.Code() & 0xff {
 	case sqlite3.SQLITE_NOTADB:
-		do = "this file is not a manifest; move it away or name another state folder"
+		return &BrokenError{Path: path, What: "it is no manifest, or its beginning is damaged", Err: err}
 	case sqlite3.SQLITE_CORRUPT:
-		do = "the file is damaged or cut short; keep a copy of it and put back an earlier one"
+		return &BrokenError{Path: path, What: "it is damaged or cut short", Err: err}
 	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM:
 		do = "make the state folder and what is in it writable for this user"
 	case sqlite3.SQLITE_CANTOPEN:

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"sync"
 	"time"
@@ -115,10 +116,11 @@ func lastStart(file string) (time.Time, error) {
 // readManifest opens the manifest for reading, also while a run writes it;
 // nil if there is none yet.
 func readManifest(file string) (*manifest.Reader, error) {
-	if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) {
+	r, err := manifest.OpenReader(file)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	return manifest.OpenReader(file)
+	return r, err
 }
 
 // say tells what is going on, unless quiet.
