@@ -51,15 +51,13 @@ func bigStore(tb testing.TB, path string, folders, files int) {
 	}
 }
 
-// BenchmarkWalk reads what a scan reads: all of 20 files a folder, folder by
-// folder, with a query only for folders that have subfolders. A million files
-// are `ACB_BENCH_FOLDERS=50000`.
-func BenchmarkWalk(b *testing.B) {
-	folders := 5_000
+// benchManifest returns a manifest of 20 files a folder, and how many folders.
+func benchManifest(b *testing.B) (folders int, path string) {
+	folders = 5_000
 	if v := os.Getenv("ACB_BENCH_FOLDERS"); v != "" {
 		fmt.Sscan(v, &folders)
 	}
-	path := os.Getenv("ACB_BENCH_MANIFEST") // kept there for the next time
+	path = os.Getenv("ACB_BENCH_MANIFEST") // kept there for the next time
 	if path == "" {
 		path = filepath.Join(b.TempDir(), "manifest.db")
 	}
@@ -68,6 +66,29 @@ func BenchmarkWalk(b *testing.B) {
 		bigStore(b, path, folders, 20)
 		b.Logf("made in %v", time.Since(start))
 	}
+	return folders, path
+}
+
+// BenchmarkCheck is what a run pays before it trashes anything.
+func BenchmarkCheck(b *testing.B) {
+	_, path := benchManifest(b)
+	for b.Loop() {
+		r, err := OpenReader(path)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := r.Check(); err != nil {
+			b.Fatal(err)
+		}
+		r.Close()
+	}
+}
+
+// BenchmarkWalk reads what a scan reads: all of 20 files a folder, folder by
+// folder, with a query only for folders that have subfolders. A million files
+// are `ACB_BENCH_FOLDERS=50000`.
+func BenchmarkWalk(b *testing.B) {
+	folders, path := benchManifest(b)
 	b.ReportAllocs()
 	for b.Loop() {
 		r, err := OpenReader(path)

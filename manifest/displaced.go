@@ -22,7 +22,7 @@ func (r *Reader) Displaced() (list []DisplacedEntry, err error) {
 		d := decoder{rest: body}
 		_, e := d.placed()
 		if wrong != "" || d.bad {
-			return fmt.Errorf("manifest %s: an entry displaced from folder %d is damaged", r.c.path, in)
+			return &BrokenError{Path: r.c.path, What: fmt.Sprintf("an entry displaced from folder %d is damaged", in)}
 		}
 		list = append(list, DisplacedEntry{Folder: in, Entry: e})
 		return nil

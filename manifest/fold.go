@@ -54,7 +54,7 @@ func (s *Store) acked() (steps []ackedStep, last int64, err error) {
 		last = integer(v[0])
 		body, wrong := unsealed(last, blob(v[2]))
 		if wrong != "" || !st.decode(body) {
-			return fmt.Errorf("manifest %s: step %d in the journal is damaged; put back an earlier copy of the file", s.path, last)
+			return damagedJournal(s.path, "step", last)
 		}
 		steps = append(steps, st)
 		return nil

@@ -106,6 +106,7 @@ func (s *Store) putSource(src *Source) error {
 	if err != nil || same == 1 {
 		return err
 	}
+	s.reseal = true
 	return s.c.exec("REPLACE INTO source VALUES (?, ?, ?, ?, ?, ?)",
 		string(src.Path), int64(src.Folder), int64(src.FS), int64(src.Inode), src.Files, int64(s.run.id))
 }

@@ -109,7 +109,7 @@ func (s *Store) Unsettled() (list []Intent, err error) {
 		in := Intent{Seq: integer(v[0])}
 		body, wrong := unsealed(in.Seq, blob(v[1]))
 		if wrong != "" || !in.decode(body) {
-			return fmt.Errorf("manifest %s: intent %d in the journal is damaged; put back an earlier copy of the file", s.path, in.Seq)
+			return damagedJournal(s.path, "intent", in.Seq)
 		}
 		list = append(list, in)
 		return nil
@@ -179,7 +179,7 @@ func (s *Store) record(f func() error) error {
 	if !s.run.begun {
 		return errors.New("write manifest: no run has begun")
 	}
-	err := s.c.tx(func() error {
+	err := s.change(func() error {
 		if err := s.writeRun(); err != nil {
 			return err
 		}
@@ -226,5 +226,6 @@ func (s *Store) keepFolderID(id FolderID) error {
 		return nil
 	}
 	s.folders = int64(id) // stays so should the transaction fail, which only skips numbers until the next Open
+	s.reseal = true
 	return s.c.exec("REPLACE INTO meta VALUES (?, ?)", metaFolders, fmt.Sprint(id))
 }

@@ -38,6 +38,9 @@ func OpenReader(path string) (*Reader, error) {
 	if err == nil {
 		err = r.begin()
 	}
+	if err == nil {
+		err = c.sealHolds()
+	}
 	if err != nil {
 		c.close()
 		return nil, err

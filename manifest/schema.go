@@ -10,9 +10,10 @@ const applicationID = 0x61636201 // "acb", 1
 
 // migrations[n] turns schema version n into n+1; they run one way, at Open. A
 // version once released is never changed.
-var migrations = []migration{{schema: schema1}, {schema: schema2}, {schema: schema3, fill: indexAll}}
+var migrations = []migration{{schema: schema1}, {schema: schema2}, {schema: schema3, fill: indexAll}, {fill: (*conn).seal}}
 
 // A migration is statements, and then what statements cannot do, if anything.
+// One that changes what is under the seal (seal.go) ends with sealing it anew.
 type migration struct {
 	schema string
 	fill   func(*conn) error

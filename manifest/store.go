@@ -28,6 +28,7 @@ type Store struct {
 	intent   int64 // the last intent's number
 	folders  int64 // the highest FolderID that meta has
 	unfolded map[FolderID]bool
+	reseal   bool // what is under the seal changes in the transaction at hand
 	systems  map[string]FS
 }
 
@@ -68,6 +69,9 @@ func (s *Store) start(steps []migration) error {
 	if err := s.c.migrate(steps); err != nil {
 		return err
 	}
+	if err := s.c.sealHolds(); err != nil {
+		return err
+	}
 	if err := s.plantRoot(); err != nil {
 		return err
 	}
@@ -99,8 +103,8 @@ func (s *Store) plantRoot() error {
 	if err != nil || there == 1 {
 		return err
 	}
-	return s.c.tx(func() error {
-		if err := s.c.exec("REPLACE INTO meta VALUES (?, ?)", metaFolders, fmt.Sprint(int64(Root))); err != nil {
+	return s.change(func() error {
+		if err := s.keepFolderID(Root); err != nil {
 			return err
 		}
 		root := folderWork{isNew: true}
@@ -138,7 +142,10 @@ func (s *Store) FS(identity string) (FS, error) {
 	if id, ok := s.systems[identity]; ok {
 		return id, nil
 	}
-	err := s.c.exec("INSERT INTO fs (identity) VALUES (?)", identity)
+	err := s.change(func() error {
+		s.reseal = true
+		return s.c.exec("INSERT INTO fs (identity) VALUES (?)", identity)
+	})
 	if err != nil {
 		return 0, err
 	}
@@ -170,11 +177,12 @@ func (s *Store) Row(id FolderID) (Row, bool, error) {
 func (s *Store) SetMeta(values map[string]string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.c.tx(func() error {
+	return s.change(func() error {
+		s.reseal = true
 		for key, value := range values {
 			err := error(nil)
 			switch {
-			case key == metaFolders:
+			case key == metaFolders || key == metaSeal:
 				err = fmt.Errorf("manifest: the key %q is the store's own", key)
 			case value == "":
 				err = s.c.exec("DELETE FROM meta WHERE key = ?", key)

@@ -185,20 +185,3 @@ func (r *Reader) word(query string, arg driver.Value) (string, error) {
 	}
 	return text(row[0]), nil
 }
-
-// Check reads everything: the database as SQLite sees it, and each record. It
-// returns all that is wrong.
-func (r *Reader) Check() error {
-	var wrong []error
-	err := r.c.query("PRAGMA quick_check", func(v []driver.Value) error {
-		if s := text(v[0]); s != "ok" {
-			wrong = append(wrong, fmt.Errorf("check manifest %s: %s", r.c.path, s))
-		}
-		return nil
-	})
-	stray, strayErr := r.c.number("SELECT count(*) FROM content WHERE id NOT IN (SELECT id FROM folder)")
-	if stray > 0 {
-		wrong = append(wrong, fmt.Errorf("check manifest %s: %d contents of folders that do not exist", r.c.path, stray))
-	}
-	return errors.Join(append(wrong, err, strayErr, r.Walk(Root, func(Path, Row, []Entry) error { return nil }))...)
-}
