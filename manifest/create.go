@@ -15,7 +15,7 @@ import (
 // manifest that is empty or half made. One that is empty has lost what was in
 // it, and one that is missing beside its own log or copy has not never been
 // there: to begin anew then would be to forget what is on Drive.
-func prepare(path string, steps []string) error {
+func prepare(path string, steps []migration) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("make state folder: %w (see that this user may write there, or name another with state in acb.toml)", err)
 	}
@@ -75,7 +75,7 @@ func ours(path string) bool {
 // folder, design §5.
 const pageSize = 8192
 
-func create(path string, steps []string) (err error) {
+func create(path string, steps []migration) (err error) {
 	unfinished := path + ".new"
 	defer func() {
 		if err != nil {

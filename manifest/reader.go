@@ -73,12 +73,19 @@ const selectRow = "SELECT parent, id, name, file_id, flags, fs, mode, inode, bir
 
 // Children returns the folders directly in parent, in bytewise order of their
 // names, with the records of their files: one read for what a scan needs of
-// all of them. If one of the rows is damaged, so that it cannot be told which
-// folders there are, the error is a *DamagedError for parent.
-func (r *Reader) Children(parent FolderID) ([]Row, error) {
-	rows, err := r.rows(selectRow+"WHERE parent = ?", int64(parent))
+// all of them. If rows are damaged, so that it cannot be told which folders
+// they were, the others are returned with a *DamagedError for parent.
+func (r *Reader) Children(parent FolderID) (rows []Row, err error) {
 	var damaged *DamagedError
-	if errors.As(err, &damaged) {
+	err = r.c.query(selectRow+"WHERE parent = ?", func(v []driver.Value) error {
+		rows = append(rows, Row{})
+		err := rows[len(rows)-1].scan(v)
+		if errors.As(err, &damaged) {
+			rows, err = rows[:len(rows)-1], nil
+		}
+		return err
+	}, int64(parent))
+	if err == nil && damaged != nil {
 		err = &DamagedError{Folder: parent, What: fmt.Sprintf("its folder %d: %s", damaged.Folder, damaged.What)}
 	}
 	slices.SortFunc(rows, func(a, b Row) int { return strings.Compare(a.Name, b.Name) })

@@ -197,9 +197,9 @@ func TestDamagedRows(t *testing.T) {
 		"contents": {"UPDATE content SET record = zeroblob(length(record)) WHERE id = 2", 2, false, "1 3"},
 		"none":     {"DELETE FROM content WHERE id = 2", 2, false, "1 3"},
 		"swapped":  {"UPDATE content SET record = (SELECT record FROM content WHERE id = 3) WHERE id = 2", 2, false, "1 3"},
-		"name":     {"UPDATE folder SET name = 'e' WHERE id = 2", Root, true, "1"},
-		"flags":    {"UPDATE folder SET flags = 2 WHERE id = 2", Root, true, "1"},
-		"row":      {"DELETE FROM folder WHERE id = 2", Root, false, "1"},
+		"name":     {"UPDATE folder SET name = 'e' WHERE id = 2", Root, true, "1 3"},
+		"flags":    {"UPDATE folder SET flags = 2 WHERE id = 2", Root, true, "1 3"},
+		"row":      {"DELETE FROM folder WHERE id = 2", Root, false, "1 3"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStore(t)

@@ -73,8 +73,9 @@ const maxDepth = 1 << 16
 // Walk calls visit for the folder with the given number and for each folder
 // below it, parents first and siblings in bytewise order of their names, with
 // its path and its files. What it holds in memory are the rows beside the
-// way down. An error of visit ends the walk. A damaged folder is passed over,
-// with all below it, and is part of the error at the end.
+// way down. An error of visit ends the walk. What is damaged is passed over and
+// is part of the error at the end: of a folder whose files cannot be read
+// only these, one whose own row cannot be read with all of that.
 func (r *Reader) Walk(at FolderID, visit func(p Path, row Row, files []Entry) error) error {
 	var damaged []error
 	err := r.descend(at, func(p Path, row Row, _ Flags) error {
@@ -102,26 +103,31 @@ func (r *Reader) descend(at FolderID, visit func(p Path, row Row, above Flags) e
 	}
 	var down func(p Path, row Row, above Flags) error
 	down = func(p Path, row Row, above Flags) error {
-		err := visit(p, row, above)
-		var children []Row
-		if err == nil && row.Subfolders > 0 {
-			children, err = r.Children(row.ID)
-		}
-		if err == nil && len(children) != row.Subfolders {
-			err = &DamagedError{Folder: row.ID, What: fmt.Sprintf("%d folders in it, of %d", len(children), row.Subfolders)}
-		}
-		var d *DamagedError
-		if errors.As(err, &d) {
+		note := func(err error) error {
+			var d *DamagedError
+			if !errors.As(err, &d) {
+				return err
+			}
 			d.Path = p
 			*damaged = append(*damaged, err)
 			return nil
+		}
+		if err := note(visit(p, row, above)); err != nil || row.Subfolders == 0 {
+			return err
+		}
+		children, err := r.Children(row.ID)
+		if err == nil && len(children) != row.Subfolders {
+			err = &DamagedError{Folder: row.ID, What: fmt.Sprintf("%d folders in it, of %d", len(children), row.Subfolders)}
+		}
+		if err := note(err); err != nil {
+			return err
 		}
 		for _, child := range children {
 			if err := down(p.Join(child.Name), child, above|row.Flags); err != nil {
 				return err
 			}
 		}
-		return err
+		return nil
 	}
 	return down(p, row, 0)
 }

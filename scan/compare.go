@@ -164,6 +164,11 @@ func (k *worker) compareFolders(n *node, subs []manifest.Row) error {
 			}
 			continue
 		}
+		if known == nil && k.dim != nil {
+			k.f.unknown = append(k.f.unknown, n.old().Path.Join(string(name)))
+			k.skip(n, name, Damaged, "it may be a folder of which the manifest has lost what it knew")
+			continue
+		}
 		j := job{top: n.top, up: n, branch: n.branch, row: known}
 		if known != nil {
 			j.name = known.Name

@@ -51,11 +51,11 @@ func damage(t *testing.T, s *manifest.Store, p manifest.Path, what string) {
 	}
 }
 
-const beforeDamage = `mkdir -p a/bad/low c; echo 1 >a/one; echo 22 >a/bad/two; echo 333 >a/bad/low/three; echo 4444 >c/four; echo 55555 >five`
+const beforeDamage = `mkdir -p a/bad/low a/good c; echo 666666 >a/good/six; echo 1 >a/one; echo 22 >a/bad/two; echo 333 >a/bad/low/three; echo 4444 >c/four; echo 55555 >five`
 
 // TestDamaged damages what the manifest has of the folder a/bad, and changes
 // the tree. Whatever that makes unknown, nothing of it is absent, and what is
-// elsewhere is seen as ever.
+// elsewhere, in the folder beside it too, is seen as ever.
 func TestDamaged(t *testing.T) {
 	edits := map[string]string{
 		"nothing":             "true",
@@ -75,25 +75,32 @@ func TestDamaged(t *testing.T) {
 				root, s, src := scanned(t, beforeDamage)
 				bad := src[0].Path + "/a/bad"
 				damage(t, s, bad, what)
+				changes := []manifest.Path{"five", "c/new"}
+				if !strings.HasPrefix(name, "above it") {
+					changes = append(changes, "a/good/six", "a/good/new")
+					edit += "; rm a/good/six; echo news >a/good/new"
+				}
 				sh(t, root, edit+"; echo new >c/new; rm five")
 				res := mustTree(t, s, src, Options{})
 				told, others := len(res.Unknown) > 0, 0
 				for _, d := range res.Files {
-					if d.New != nil {
-						if d.New.Path() == src[0].Path+"/c/new" {
-							others++
-						}
+					at := d.New
+					if at == nil {
+						at = d.Old
+					}
+					if rel, _ := strings.CutPrefix(string(at.Path()), string(src[0].Path)+"/"); slices.Contains(changes, manifest.Path(rel)) {
+						others++
 						continue
 					}
-					at := d.Old.Path()
-					if at == src[0].Path+"/five" {
-						others++
-					} else if at.Within(bad) && !(what == "contents" && at.Within(bad+"/low")) {
+					if d.New != nil {
+						continue
+					}
+					if at := d.Old.Path(); at.Within(bad) && !(what == "contents" && at.Within(bad+"/low")) {
 						t.Errorf("%s is absent", at)
 					}
 				}
-				if others != 2 {
-					t.Errorf("%d of 2 other changes are seen", others)
+				if others != len(changes) {
+					t.Errorf("%d of %d other changes are seen", others, len(changes))
 				}
 				for _, d := range res.Folders {
 					if d.New == nil && d.Old.Path() == bad {
@@ -103,7 +110,9 @@ func TestDamaged(t *testing.T) {
 				saw := slices.ContainsFunc(res.Skips, func(skip Skip) bool { return skip.Class == Damaged && strings.Contains(skip.Reason, "is damaged") })
 				// An unchanged folder needs nothing of what Drive holds for it.
 				needed := what != "contents" || !slices.Contains([]string{"nothing", "it is moved", "above it is moved"}, name)
-				if saw != needed || told != needed {
+				// Without its row, its path is known only by what is there and seems new.
+				pathTold := needed && !(what == "row" && slices.Contains([]string{"a file is there", "it is moved", "it is deleted"}, name))
+				if saw != needed || told != pathTold {
 					t.Errorf("told %v, unknown %q, skips %v", saw, res.Unknown, res.Skips)
 				}
 				if c := res.Sources[0]; c.State != OK {
@@ -149,7 +158,8 @@ func TestDamagedAbove(t *testing.T) {
 	up, _ := src[0].Path.Split()
 	sh(t, root, "rm -r a")
 	damage(t, s, up, "files") // of which there are none
-	expect(t, s, src, Options{}, "deleted a/", "deleted a/one", "deleted a/bad/", "deleted a/bad/two", "deleted a/bad/low/", "deleted a/bad/low/three")
+	expect(t, s, src, Options{}, "deleted a/", "deleted a/one", "deleted a/bad/", "deleted a/bad/two", "deleted a/bad/low/", "deleted a/bad/low/three",
+		"deleted a/good/", "deleted a/good/six")
 	damage(t, s, up, "row")
 	if res, err := Tree(t.Context(), s, src, Options{Now: later}); err == nil {
 		t.Errorf("no error: %d files", len(res.Files))

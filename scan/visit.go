@@ -22,6 +22,7 @@ type worker struct {
 	f       findings         // about the folder at hand
 	entries []manifest.Entry // its known files, read when first needed
 	seen    int              // names that no rule hides
+	dim     error            // why it is not known what all of its folders were; nil if it is
 }
 
 // visit walks one folder: it settles which folder it is, compares what is in
@@ -212,16 +213,23 @@ func (k *worker) locate(n *node) {
 	}
 }
 
-// subfolders returns what is known of the folders in a folder, and makes sure
-// that its record of files can be read.
+// subfolders returns what is known of the folders in a folder. If some of them
+// cannot be told because the manifest is damaged, it sets k.dim: a folder that
+// seems new may be one of them.
 func (k *worker) subfolders(n *node) ([]manifest.Row, error) {
-	if n.row == nil {
+	k.dim = nil
+	if n.row == nil || n.row.Subfolders == 0 {
 		return nil, nil
 	}
-	if n.row.Subfolders == 0 {
-		return nil, nil
+	subs, err := k.r.Children(n.row.ID)
+	if err == nil && len(subs) != n.row.Subfolders {
+		err = &manifest.DamagedError{Folder: n.row.ID, What: fmt.Sprintf("%d folders in it, of %d", len(subs), n.row.Subfolders)}
 	}
-	return k.r.Children(n.row.ID)
+	if err != nil && onlyDamaged(err) == nil {
+		k.dim, err = err, nil
+		k.f.skips = append(k.f.skips, Skip{Path: n.place().Path, Source: n.top.index, Class: Damaged, Reason: k.dim.Error()})
+	}
+	return subs, err
 }
 
 // A rulesError says that a folder's ignore file could not be read, so that it

@@ -152,8 +152,11 @@ func (a *app) reportSource(src backup.SourceSummary) {
 func (a *app) reportHeld(h plan.Held, s *session) {
 	fmt.Fprintf(a.err, "acb: held back in %s: %s: %s, among them %s\n",
 		s.Sources[h.Source].Root, h.Guard, count(int64(h.Files()), "file", "files"), shown(h.Ops[0].Path))
-	if h.Guard.Lifts() {
+	switch {
+	case h.Guard.Lifts():
 		fmt.Fprintln(a.err, "acb: if this is right, let it through once: acb scan --allow-deletes")
+	case h.Guard == plan.Damaged:
+		fmt.Fprintln(a.err, "acb: \"acb manifest check\" tells where, \"acb manifest rebuild\" makes it anew")
 	}
 }
 

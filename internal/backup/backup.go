@@ -120,8 +120,28 @@ func (r *run) plan(ctx context.Context) error {
 		return err
 	}
 	r.planned = plan.New(changes, seen.Unknown, sources, r.Limits)
+	if r.planned.Trashes() && !r.sound() {
+		for i := range sources {
+			sources[i].Guard = plan.Damaged
+		}
+		r.planned = plan.New(changes, seen.Unknown, sources, r.Limits)
+	}
 	r.count(seen, changes)
 	return nil
+}
+
+// sound reports whether the manifest passes every check. What is damaged is
+// unknown to the scan, but damage may be where no scan sees it: in how a row
+// is found, or in what tells one folder from another.
+func (r *run) sound() bool {
+	known, err := r.Store.Reader()
+	if err == nil {
+		err = errors.Join(known.Check(), known.Close())
+	}
+	if err != nil {
+		r.Log.Error("manifest is damaged, nothing is trashed", "error", err)
+	}
+	return err == nil
 }
 
 func (r *run) scan(ctx context.Context) (*scan.Result, error) {

@@ -17,14 +17,15 @@ type Source struct {
 // A Guard is a reason to hold operations back.
 type Guard uint8
 
-// The guards. The first three and Unread let no trash pass whatever the user
-// allows; the limits give way to Options.Allow.
+// The guards. The limits give way to Options.Allow; the others let no trash
+// pass whatever the user allows.
 const (
 	NoGuard   Guard = iota
 	Missing         // the source is not there, or is no folder any more
 	Empty           // the source has nothing in it, and had before
 	Elsewhere       // the source is on another file system than last time
 	Unread          // something in the source could not be saved
+	Damaged         // the manifest is damaged, if perhaps elsewhere
 	MaxDelete       // more deletions than [safety] max_delete
 	MaxModify       // more updates than [safety] max_modify
 )
@@ -59,6 +60,16 @@ type Held struct {
 	Source int
 	Guard  Guard
 	Ops    []*Op
+}
+
+// Trashes reports whether anything is to be trashed.
+func (p *Plan) Trashes() bool {
+	for _, ops := range p.Stages {
+		if len(ops) > 0 && ops[0].Kind.Trashes() {
+			return true
+		}
+	}
+	return false
 }
 
 // Files returns how many files the held operations concern.

@@ -111,6 +111,8 @@ func newTable(t *testing.T, text string) *table {
 				s.Guard = plan.Empty
 			case "elsewhere":
 				s.Guard = plan.Elsewhere
+			case "damaged":
+				s.Guard = plan.Damaged
 			case "failed":
 				s.Failed = true
 			case "allow":

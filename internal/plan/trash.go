@@ -190,7 +190,7 @@ func (h *Held) take(ops []*Op, which func(*Op) bool) []*Op {
 
 var guardWords = [...]string{
 	"", "the source is missing", "the source is empty", "the source is on another file system",
-	"something in the source could not be saved", "too many deletions", "too many changes",
+	"something in the source could not be saved", "the manifest is damaged", "too many deletions", "too many changes",
 }
 
 // String says what the guard saw.
