@@ -25,9 +25,13 @@ func (k ChangeKind) String() string { return changeNames[k] }
 // Keep. Old is nil for Created, unless Drive lost the item that Old names and
 // it is created anew. New.Content is Old's where the content stays; otherwise
 // it is zero but for Hash.
+//
+// Twin, of a Created, is a file whose content equals New's: one that Drive
+// holds, or another New of the same changes, whose FileID is not known yet.
 type FileChange struct {
 	Kind     ChangeKind
 	Old, New *FileAt
+	Twin     *FileAt
 }
 
 // A FolderChange is one folder's change: Created, Moved, Deleted, Restat,

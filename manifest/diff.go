@@ -32,7 +32,25 @@ func Diff(obs Observation) Changes {
 	slices.SortStableFunc(c.Folders, func(a, b FolderChange) int {
 		return cmp.Compare(cmp.Or(a.New, a.Old).Path(), cmp.Or(b.New, b.Old).Path())
 	})
+	twins(c.Files)
 	return c
+}
+
+// twins finds those of the created files whose content another of them brings
+// to Drive.
+func twins(cs []FileChange) {
+	first := make(map[Sum]*FileAt)
+	for i := range cs {
+		c := &cs[i]
+		if c.Kind != Created || c.Twin != nil {
+			continue
+		}
+		if s, ok := c.New.Sum(); !ok {
+			continue
+		} else if c.Twin = first[s]; c.Twin == nil {
+			first[s] = c.New
+		}
+	}
 }
 
 // compareFiles orders by folder, then by name, and builds no path for it.
@@ -172,10 +190,10 @@ func (m *matcher) add(d FileDiff) {
 			m.lost = append(m.lost, FileChange{Kind: Deleted, Old: d.Old})
 			return
 		}
-		m.lost = append(m.lost, FileChange{Kind: Created, Old: d.Old, New: d.New})
+		m.lost = append(m.lost, FileChange{Kind: Created, Old: d.Old, New: d.New, Twin: d.Twin})
 	case d.Old != nil && d.New != nil && d.Old.Kind != d.New.Kind:
 		// A file became a symlink or the reverse: two things, not one.
-		m.diffs = append(m.diffs, FileDiff{Old: d.Old}, FileDiff{New: d.New})
+		m.diffs = append(m.diffs, FileDiff{Old: d.Old}, FileDiff{New: d.New, Twin: d.Twin})
 	default:
 		m.diffs = append(m.diffs, d)
 	}
@@ -218,7 +236,7 @@ func (m *matcher) changes() []FileChange {
 			c.keepContent()
 			cs = append(cs, c)
 		} else {
-			cs = append(cs, FileChange{Kind: Created, New: d.New})
+			cs = append(cs, FileChange{Kind: Created, New: d.New, Twin: d.Twin})
 		}
 	}
 	return cs

@@ -37,8 +37,13 @@ func (f *FileAt) Path() Path { return f.In.Path.Join(f.Name) }
 // content that is gone or was replaced, so that Diff can find moves.
 // New.Content is otherwise zero. New.Flags holds Racy, Retired and Pinned as
 // they are to be stored.
+//
+// Twin, of a file that is new or that Drive lost, is a known one whose content
+// equals New's, so that Drive can copy it. It may be moved, changed or deleted
+// in the same observation.
 type FileDiff struct {
 	Old, New *FileAt
+	Twin     *FileAt
 }
 
 // A FolderAt is a folder and the folder that holds it.

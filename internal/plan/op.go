@@ -13,6 +13,7 @@ const (
 	CreateFolder OpKind = iota + 1
 	MoveFolder          // rename, or other parent, or both; one call whatever it holds
 	MoveFile            // likewise; sends time and mode as well
+	Copy                // a new file: Drive copies a content that it has, under a reserved FileID
 	Upload              // a new file: content under a reserved FileID
 	Update              // new content under the FileID it has
 	Patch               // new time or mode under the FileID it has; no content
@@ -20,14 +21,14 @@ const (
 	TrashFolder // with everything below it
 )
 
-var opNames = [...]string{"", "create folder", "move folder", "move", "upload", "update", "patch", "trash", "trash folder"}
+var opNames = [...]string{"", "create folder", "move folder", "move", "copy", "upload", "update", "patch", "trash", "trash folder"}
 
 // String returns the kind as messages and tables use it.
 func (k OpKind) String() string { return opNames[k] }
 
 // Creates reports whether the operation makes a new item and so needs a
 // reserved FileID before its request leaves.
-func (k OpKind) Creates() bool { return k == CreateFolder || k == Upload }
+func (k OpKind) Creates() bool { return k == CreateFolder || k == Copy || k == Upload }
 
 // Sends reports whether the operation carries content, which can never ride
 // in a batch (Drive API guide, "Improve performance").
@@ -41,7 +42,8 @@ type Op struct {
 	Kind OpKind
 	// Path is where the item is on disk; for a trash, where it was.
 	Path manifest.Path
-	// From is where a moved item was.
+	// From is where a moved item was, or where a copied one is in the
+	// manifest or will be in this run.
 	From manifest.Path
 	// FileID is the item's. For an operation that creates, it is empty until
 	// remote has reserved one.
@@ -66,7 +68,9 @@ type Op struct {
 	// Sources are the sources (indices of the run) that the operation
 	// touches: one, or two for a move between sources.
 	Sources []int
-	// File or Dir is the change that the operation carries out; the other is nil.
+	// File or Dir is the change that the operation carries out; the other is
+	// nil. A Copy copies File.Twin: if an operation of an earlier stage brings
+	// that to Drive, its Content is zero but for Hash until it is acknowledged.
 	File *manifest.FileChange
 	Dir  *manifest.FolderChange
 }

@@ -102,7 +102,9 @@ type planner struct {
 
 	creates [][]*Op // folders, by level: parents before children
 	moves   [][]*Op // folders, by level: a folder after those it moves into; files and patches ride with the first
+	copies  []*Op   // of what is on Drive, before any of it changes
 	uploads []*Op   // uploads and updates
+	twins   []*Op   // copies of what this run uploads
 	trash   []*Op
 
 	// What is to stay although observed absent. It is retired only where
@@ -162,7 +164,7 @@ func (p *planner) files(cs []manifest.FileChange) {
 		c := &cs[i]
 		switch c.Kind {
 		case manifest.Created:
-			p.uploads = append(p.uploads, fileOp(Upload, c))
+			p.create(c)
 		case manifest.Modified:
 			op := fileOp(Update, c)
 			op.FileID, op.Old = c.Old.FileID, &c.Old.Content
@@ -183,9 +185,24 @@ func (p *planner) files(cs []manifest.FileChange) {
 	}
 }
 
+// create plans a new file: its content is copied on Drive where it can be.
+func (p *planner) create(c *manifest.FileChange) {
+	op := fileOp(Upload, c)
+	if c.Twin == nil {
+		p.uploads = append(p.uploads, op)
+		return
+	}
+	op.Kind, op.From = Copy, c.Twin.Path()
+	if c.Twin.FileID != "" {
+		p.copies = append(p.copies, op)
+	} else {
+		p.twins = append(p.twins, op)
+	}
+}
+
 // stage puts what the guards left into the order in which it runs.
 func (p *planner) stage() {
-	for _, ops := range append(append(p.creates, p.moves...), p.uploads, p.trash) {
+	for _, ops := range append(append(p.creates, p.moves...), p.copies, p.uploads, p.twins, p.trash) {
 		if len(ops) > 0 {
 			p.Stages = append(p.Stages, ops)
 		}

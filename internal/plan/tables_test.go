@@ -296,7 +296,7 @@ func (tab *table) observe(oldText, newText string) manifest.Observation {
 		in   manifest.FolderID
 		name string
 	}
-	known := map[slot]*manifest.FileAt{}
+	known, live := map[slot]*manifest.FileAt{}, map[manifest.Sum]*manifest.FileAt{}
 	for i := range olds {
 		n := &olds[i]
 		if n.folder {
@@ -310,6 +310,9 @@ func (tab *table) observe(oldText, newText string) manifest.Observation {
 		f := &manifest.FileAt{In: place(oldFolders, n.path), Entry: n.entry}
 		f.FileID = manifest.FileID("id:" + n.path)
 		known[slot{f.In.ID, f.Name}] = f
+		if sum, ok := f.Sum(); ok && live[sum] == nil && !f.Flags.Has(manifest.Lost) {
+			live[sum] = f
+		}
 	}
 	for i := range news {
 		n := &news[i]
@@ -321,7 +324,11 @@ func (tab *table) observe(oldText, newText string) manifest.Observation {
 		old := known[key]
 		delete(known, key)
 		if old == nil || old.Stat != f.Stat || old.Flags != f.Flags || old.Hash != f.Hash {
-			obs.Files = append(obs.Files, manifest.FileDiff{Old: old, New: f})
+			d := manifest.FileDiff{Old: old, New: f}
+			if sum, ok := f.Sum(); ok && (old == nil || old.Kind != f.Kind || old.Flags.Has(manifest.Lost)) {
+				d.Twin = live[sum]
+			}
+			obs.Files = append(obs.Files, d)
 		}
 	}
 	for _, f := range known {
