@@ -33,8 +33,9 @@ func (f *FileAt) Path() Path { return f.In.Path.Join(f.Name) }
 
 // A FileDiff is one file or symlink that differs. With both sides, In.ID and
 // Name are equal on both, and New.Hash is set where the content was read:
-// always if the size is the same, and where the size equals that of another
-// content that is gone or was replaced, so that Diff can find moves.
+// always if the size is the same, where the size equals that of another
+// content that is gone or was replaced, so that Diff can find moves, and where
+// a new large file may equal another one, so that it can be copied.
 // New.Content is otherwise zero. New.Flags holds Racy, Retired and Pinned as
 // they are to be stored.
 //

@@ -46,25 +46,31 @@ type hasher struct {
 // New.Hash and the stat that goes with it. failed holds what could not be
 // read, at the place of its file.
 func (p *hashPool) hash(ctx context.Context, files []*fileSeen) (failed []error) {
-	failed = make([]error, len(files))
+	for _, f := range files {
+		p.toRead += f.New.Size
+	}
+	return p.each(ctx, len(files), func(h *hasher, i int) error { return h.file(ctx, files[i]) })
+}
+
+// each has do called for each of n, several at a time, and returns what it
+// returned.
+func (p *hashPool) each(ctx context.Context, n int, do func(h *hasher, i int) error) (failed []error) {
+	failed = make([]error, n)
 	workers := p.opts.Hashers
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
-	for _, f := range files {
-		p.toRead += f.New.Size
-	}
 	var next atomic.Int64
 	var wg sync.WaitGroup
-	for range min(workers, len(files)) {
+	for range min(workers, n) {
 		wg.Go(func() {
 			h := hasher{hashPool: p, blake: blake3.New(), buf: make([]byte, hashBuffer)}
 			for {
 				i := int(next.Add(1)) - 1
-				if i >= len(files) || ctx.Err() != nil {
+				if i >= n || ctx.Err() != nil {
 					return
 				}
-				failed[i] = h.file(ctx, files[i])
+				failed[i] = do(&h, i)
 				p.tell()
 			}
 		})

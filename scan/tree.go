@@ -157,7 +157,8 @@ func (b *branch) gather(f *findings) {
 }
 
 // readContents reads every content that has to be read: first what differs in
-// all but its size, then what is as large as a content that is gone.
+// all but its size, then what is as large as a content that is gone, then what
+// may have a twin.
 func (w *walk) readContents(sources []Source, files []fileSeen) (int64, error) {
 	p := &hashPool{files: NewFiles(sources), opts: &w.opts, racy: w.racy}
 	p.files.system = w.opts.system
@@ -190,6 +191,9 @@ func (w *walk) readContents(sources []Source, files []fileSeen) (int64, error) {
 		return s.New != nil && s.New.Hash.IsZero() && !s.New.Flags.Has(manifest.Retired) && s.failed == nil &&
 			left[content{s.New.Kind, s.New.Size}]
 	})
+	if err == nil {
+		err = w.findTwins(p, files)
+	}
 	return p.read.Load(), err
 }
 
