@@ -21,6 +21,7 @@ type Options struct {
 
 	StorageLimit  int64 // bytes of the account; 0 means unlimited
 	DailyUpload   int64 // bytes a day (Drive: 750 GB); the file that crosses the line completes; 0 means unlimited
+	MaxCopy       int64 // bytes of a file that files.copy takes; 0 means 750 GB. Source: create and manage files, and limits
 	MaxDepth      int   // nested folders; 0 means 100. Source: folder limits in the Drive guide
 	MaxChildren   int   // items in a folder other than the root; 0 means 500000. Source: same page
 	MaxItems      int   // items ever created; 0 means 500 million. Source: same page
@@ -68,6 +69,8 @@ type Unsettled struct {
 	OrParentsEmpty      bool // a query with two or more parents joined by or finds nothing
 	UnusableReason      bool // an unusable id has reason fileIdNotUsable instead of invalid
 	NoGzip              bool // answers are never compressed
+	CopyKeepsProperties bool // files.copy carries the original's properties over; otherwise a copy has only what is sent
+	TrashedNotCopied    bool // files.copy of what is in the trash is 403; otherwise it is copied, and not trashed
 }
 
 func (o Options) withDefaults() Options {
@@ -78,6 +81,7 @@ func (o Options) withDefaults() Options {
 	o.TokenLife = cmp.Or(o.TokenLife, 3599*time.Second)
 	o.IDLife = cmp.Or(o.IDLife, 24*time.Hour)
 	o.SessionTTL = cmp.Or(o.SessionTTL, 7*24*time.Hour)
+	o.MaxCopy = cmp.Or(o.MaxCopy, 750_000_000_000)
 	o.MaxDepth = cmp.Or(o.MaxDepth, 100)
 	o.MaxChildren = cmp.Or(o.MaxChildren, 500_000)
 	o.MaxItems = cmp.Or(o.MaxItems, 500_000_000)

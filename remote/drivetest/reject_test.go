@@ -223,11 +223,64 @@ func TestLimits(t *testing.T) {
 
 func TestDailyUpload(t *testing.T) {
 	w := start(t, drivetest.Options{DailyUpload: 10})
-	w.want(200, "POST", "/upload/drive/v3/files?uploadType=media", "123456")
+	first := w.want(200, "POST", "/upload/drive/v3/files?uploadType=media", "123456").text("id")
 	w.want(200, "POST", "/upload/drive/v3/files?uploadType=media", "123456") // crosses the line and completes
 	a := w.do("POST", "/upload/drive/v3/files?uploadType=media", "1")
 	if a.status != 403 || a.reason() != "userRateLimitExceeded" || a.entry("message") != "User rate limit exceeded." {
 		t.Errorf("after the day's last byte: %d %s", a.status, a.body)
 	}
 	w.folder("metadata goes on", "root")
+	if a := w.do("POST", "/drive/v3/files/"+first+"/copy", ""); a.status != 403 || a.entry("message") != "User rate limit exceeded." {
+		t.Errorf("a copy after the day's last byte: %d %s", a.status, a.body)
+	}
+}
+
+// Copies: of blobs, into one folder, under an id of their own, with room.
+func TestCopyRefused(t *testing.T) {
+	w := start(t, drivetest.Options{StorageLimit: 25, MaxCopy: 9, Unsettled: drivetest.Unsettled{TrashedNotCopied: true}})
+	f, large := w.file("f", "root", "12345"), w.file("large", "root", "1234567890")
+	in := w.folder("in", "root")
+	other := w.as(drivetest.Ask{Client: "other"})
+	for _, tt := range []struct {
+		who      *wire
+		id, body string
+		status   int
+		reason   string
+	}{
+		{w, f, `{"parents":["` + in + `","root"]}`, 403, "cannotAddParent"},
+		{w, f, `{"id":"` + f + `"}`, 409, "fileIdInUse"},
+		{w, f, `{"id":"made-up"}`, 400, "invalid"},
+		{w, f, `{"parents":["` + f + `"]}`, 403, "parentNotAFolder"},
+		{w, f, `{"parents":["gone"]}`, 404, "notFound"},
+		{w, f, `{"md5Checksum":"x"}`, 403, "fieldNotWritable"},
+		{w, "gone", ``, 404, "notFound"},
+		{w, in, ``, 403, "cannotCopyFile"},
+		{w, large, ``, 403, "cannotCopyFile"},
+		{other, f, ``, 404, "notFound"},
+	} {
+		if a := tt.who.do("POST", "/drive/v3/files/"+tt.id+"/copy", tt.body); a.status != tt.status || a.reason() != tt.reason {
+			t.Errorf("%s of %s: %d %s", tt.body, tt.id, a.status, a.body)
+		}
+	}
+	w.want(200, "POST", "/drive/v3/files/"+f+"/copy", `{"parents":["`+in+`"]}`)
+	w.want(200, "POST", "/drive/v3/files/"+f+"/copy", "")
+	if a := w.do("POST", "/drive/v3/files/"+f+"/copy", ""); a.reason() != "storageQuotaExceeded" {
+		t.Errorf("without room: %s", a.body)
+	}
+	w.want(200, "PATCH", "/drive/v3/files/"+f, `{"trashed":true}`)
+	if a := w.do("POST", "/drive/v3/files/"+f+"/copy", ""); a.reason() != "cannotCopyFile" {
+		t.Errorf("out of the trash: %s", a.body)
+	}
+}
+
+// What becomes of properties is one of two things.
+func TestCopyProperties(t *testing.T) {
+	for keeps, want := range map[bool]string{false: "map[b:3]", true: "map[a:1 b:3]"} {
+		w := start(t, drivetest.Options{Unsettled: drivetest.Unsettled{CopyKeepsProperties: keeps}})
+		f := w.want(200, "POST", "/drive/v3/files", `{"appProperties":{"a":"1","b":"2","c":"4"}}`).text("id")
+		a := w.want(200, "POST", "/drive/v3/files/"+f+"/copy?fields=*", `{"appProperties":{"b":"3","c":null}}`)
+		if got := fmt.Sprint(a.field("appProperties")); got != want {
+			t.Errorf("keeps %v: %s, want %s", keeps, got, want)
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package drivetest
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
@@ -237,7 +238,8 @@ func (c *call) copyFile() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if from.isFolder() {
+	rev := from.head()
+	if from.isFolder() || rev != nil && rev.Size > d.opt.MaxCopy || d.opt.Unsettled.TrashedNotCopied && from.inTrash() {
 		return nil, errForbidden("cannotCopyFile", "This file cannot be copied by the user.")
 	}
 	if e.parents == nil && c.sees(from) && from.Parent != "" {
@@ -250,7 +252,10 @@ func (c *call) copyFile() (any, error) {
 		e.mime = from.Mime
 	}
 	e.target = firstOf(e.target, from.Target)
-	rev := from.head()
+	if d.opt.Unsettled.CopyKeepsProperties {
+		e.props = inherited(e.props, from.Props)
+		e.appProps = inherited(e.appProps, from.AppProps[c.tok.Client])
+	}
 	if rev != nil {
 		twin := *rev
 		twin.Blob = d.random(16)
@@ -265,4 +270,14 @@ func (c *call) copyFile() (any, error) {
 		return nil, err
 	}
 	return c.file(it, m), nil
+}
+
+// inherited adds to what was sent of a copy's properties those of its original.
+func inherited(sent map[string]*string, had map[string]string) map[string]*string {
+	all := map[string]*string{}
+	for k, v := range had {
+		all[k] = &v
+	}
+	maps.Copy(all, sent)
+	return all
 }
