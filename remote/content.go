@@ -112,7 +112,7 @@ func (r *run) deliver(ctx context.Context, op *plan.Op) (*sender, *drive.File, e
 	if err != nil {
 		return nil, nil, fmt.Errorf("stat: %w", err)
 	}
-	s := &sender{run: r, op: op, parent: parent, content: c, stat: st, create: op.Kind.Creates()}
+	s := &sender{run: r, op: op, parent: parent, content: c, stat: st, create: op.Kind.Creates() && !r.exists(op)}
 	f, err := s.send(ctx)
 	return s, f, err
 }

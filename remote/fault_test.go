@@ -30,9 +30,12 @@ func (s *scenario) first() [][]*plan.Op {
 	s.write("d/b.txt", "b")
 	s.write("d/sub/c.txt", "c")
 	s.write("big.bin", large)
+	s.write("same.bin", large)
+	big := s.upload(manifest.Root, "big.bin")
 	return [][]*plan.Op{
 		{mkdir(2, manifest.Root, "d")}, {mkdir(3, 2, "d/sub")},
-		{s.upload(2, "d/a.txt"), s.upload(2, "d/b.txt"), s.upload(3, "d/sub/c.txt"), s.upload(manifest.Root, "big.bin")},
+		{s.upload(2, "d/a.txt"), s.upload(2, "d/b.txt"), s.upload(3, "d/sub/c.txt"), big},
+		{s.copyOf(twinOf(big), manifest.Root, "same.bin")},
 	}
 }
 
@@ -61,7 +64,9 @@ func (s *scenario) edit() [][]*plan.Op {
 	trash := again(plan.TrashFile, s.ack("d/b.txt"))
 	delete(s.disk, "e/b.txt")
 	trash2 := again(plan.TrashFolder, s.ack("d/sub"))
-	return [][]*plan.Op{{dir}, {move}, {fresh, update}, {patch}, {trash}, {trash2}}
+	s.write("e/copy.bin", large)
+	dup := s.copyOf(known(s.ack("big.bin")), 2, "e/copy.bin")
+	return [][]*plan.Op{{dir}, {move}, {dup}, {fresh, update}, {patch}, {trash}, {trash2}}
 }
 
 // rest returns what of stages is not acknowledged yet. An id that the journal
@@ -158,7 +163,7 @@ func faultEach(t *testing.T, u drivetest.Unsettled, at func(n int) drivetest.Fau
 		beyond := s.srv.Hits() == 0
 		s.srv.Inject(nil)
 		s.finish()
-		if got := len(s.acks); got != 6+7 {
+		if got := len(s.acks); got != 7+8 {
 			t.Errorf("%d acknowledgements", got)
 		}
 		if t.Failed() {

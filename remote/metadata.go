@@ -66,6 +66,9 @@ func (r *run) prepare(op *plan.Op) *call {
 		c.op, c.before = op, func() error { return r.env.Still(op) }
 		return c
 	}
+	if op.Kind == plan.Copy {
+		return r.prepareCopy(op)
+	}
 	c, err := r.metaCall(op, false)
 	if err != nil {
 		r.fail(op, err)
@@ -74,7 +77,7 @@ func (r *run) prepare(op *plan.Op) *call {
 	return c
 }
 
-// metaCall makes the call of an operation that is no trash.
+// metaCall makes the call of an operation that is no trash and no copy.
 func (r *run) metaCall(op *plan.Op, clamp bool) (*call, error) {
 	parent, err := r.parent(op.Parent)
 	if err != nil {
@@ -113,6 +116,10 @@ func (r *run) answered(ctx context.Context, c *call, began time.Time) {
 	op := c.op
 	if op == nil {
 		r.kept(c)
+		return
+	}
+	if op.Kind == plan.Copy {
+		r.copied(ctx, c, began)
 		return
 	}
 	if c.kept != nil {

@@ -31,9 +31,11 @@ type run struct {
 	missing map[manifest.FolderID]error // folders that were not created, or are gone
 	bad     map[int]bool                // sources in which something was not done
 	lost    map[manifest.FileID]bool
-	tail    []*call // hashes of large files, to ride in the last batch
-	raise   *call   // the generation
-	dry     int     // operations in a row that ended without Drive doing anything
+	tail    []*call                  // hashes of large files, to ride in the last batch
+	instead []*plan.Op               // uploads that were to be copies
+	there   map[manifest.FileID]bool // items under reserved ids whose content is wrong
+	raise   *call                    // the generation
+	dry     int                      // operations in a row that ended without Drive doing anything
 	result  Result
 }
 
@@ -41,7 +43,7 @@ func newRun(d *Drive, env Env, stages [][]*plan.Op, stop context.CancelCauseFunc
 	r := &run{
 		d: d, env: env, stop: stop,
 		made: map[manifest.FolderID]manifest.FileID{}, missing: map[manifest.FolderID]error{},
-		bad: map[int]bool{}, lost: map[manifest.FileID]bool{},
+		bad: map[int]bool{}, lost: map[manifest.FileID]bool{}, there: map[manifest.FileID]bool{},
 	}
 	for _, ops := range stages {
 		for _, op := range ops {
@@ -54,7 +56,8 @@ func newRun(d *Drive, env Env, stages [][]*plan.Op, stop context.CancelCauseFunc
 }
 
 // stage carries out one stage: contents, then metadata, so that the hashes of
-// large files can ride with the metadata.
+// large files can ride with the metadata, then the contents of what turned out
+// not to be metadata alone.
 func (r *run) stage(ctx context.Context, ops []*plan.Op, last bool) {
 	var contents, metadata []*plan.Op
 	for _, op := range ops {
@@ -67,6 +70,7 @@ func (r *run) stage(ctx context.Context, ops []*plan.Op, last bool) {
 	clear(ops) // an operation that has ended is let go of
 	r.contents(ctx, contents)
 	r.metadata(ctx, metadata, last)
+	r.contents(ctx, r.takeInstead())
 }
 
 // begin reserves ids for those of ops that create, and tells the journal of
@@ -155,8 +159,11 @@ func (r *run) ack(a Ack, began time.Time) {
 	r.mu.Lock()
 	r.result.Done++
 	r.dry = 0
-	if op.Kind == plan.CreateFolder {
+	switch {
+	case op.Kind == plan.CreateFolder:
 		r.made[op.Folder] = a.Content.FileID
+	case op.Kind == plan.Upload && op.File != nil: // for its copies to come
+		op.File.New.Content = a.Content
 	}
 	r.mu.Unlock()
 	r.d.opt.Log.Info(op.Kind.String(), "path", string(op.Path), "id", string(a.Content.FileID), "bytes", a.Bytes, "seconds", a.Took.Seconds())

@@ -48,7 +48,7 @@ func opLine(op *plan.Op) string {
 	if op.From != "" {
 		line = fmt.Sprintf("%-13s %s -> %s", op.Kind, shown(op.From), shown(op.Path))
 	}
-	if op.Kind.Sends() {
+	if op.Kind.Sends() || op.Kind == plan.Copy {
 		line += " (" + humanize.IBytes(uint64(op.Stat.Size)) + ")"
 	}
 	if op.Files > 0 {
@@ -59,7 +59,7 @@ func opLine(op *plan.Op) string {
 
 func opJSON(kind string, op *plan.Op) jsonOp {
 	o := jsonOp{Type: kind, Op: op.Kind.String(), Path: exact(op.Path), Files: op.Files}
-	if op.Kind.Sends() {
+	if op.Kind.Sends() || op.Kind == plan.Copy {
 		o.Bytes = op.Stat.Size
 	}
 	if op.From != "" {
@@ -74,7 +74,7 @@ func why(op *plan.Op) string {
 	switch {
 	case op.Dir != nil && op.Dir.Old != nil && op.Kind == plan.CreateFolder:
 		return "it was no longer on Drive"
-	case op.File != nil && op.File.Old != nil && op.Kind == plan.Upload:
+	case op.File != nil && op.File.Old != nil && op.Kind.Creates():
 		return "it was no longer on Drive"
 	case op.File != nil && op.File.Old != nil && op.File.New != nil:
 		was, is = &op.File.Old.Stat, &op.File.New.Stat
@@ -82,6 +82,8 @@ func why(op *plan.Op) string {
 	switch op.Kind {
 	case plan.CreateFolder, plan.Upload:
 		return "new"
+	case plan.Copy:
+		return "new, and Drive has the same content"
 	case plan.TrashFile, plan.TrashFolder:
 		return "it is gone here"
 	case plan.MoveFolder:

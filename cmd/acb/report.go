@@ -103,7 +103,7 @@ func changes(c *backup.Counts) string {
 			parts = append(parts, humanize.Comma(n)+" "+what)
 		}
 	}
-	add(c.Created, "created")
+	add(c.Created, "created"+copied(c))
 	add(c.Modified, "modified")
 	add(c.Touched, "touched")
 	add(c.Moved, "moved")
@@ -121,6 +121,14 @@ func changes(c *backup.Counts) string {
 	}
 	add(c.Unchanged, "unchanged")
 	return strings.Join(parts, ", ")
+}
+
+// copied says of what was created how much was not sent.
+func copied(c *backup.Counts) string {
+	if c.Copied == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%s copied on Drive, %s not sent)", humanize.Comma(c.Copied), humanize.IBytes(uint64(c.BytesCopied)))
 }
 
 func lines(w io.Writer, limit int, what string, list []backup.Failure) {

@@ -41,6 +41,10 @@ func (c *Counts) add(op *plan.Op, n int64) {
 		c.Deleted += n
 	case plan.MoveFile:
 		c.Moved += n
+	case plan.Copy:
+		c.Created += n
+		c.Copied += n
+		c.BytesCopied += op.Stat.Size
 	case plan.Upload:
 		c.Created += n
 	case plan.Update:

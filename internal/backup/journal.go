@@ -72,7 +72,7 @@ func (j *journal) intentOf(op *plan.Op) manifest.Intent {
 		in.Kind, in.NewFolder = manifest.CreateFolder, op.Dir.New.Folder
 		in.NewFolder.FileID = op.FileID
 		in.NewFolder.Flags &^= manifest.Lost
-	case plan.Upload:
+	case plan.Copy, plan.Upload:
 		in.Kind = manifest.CreateFile
 	case plan.MoveFolder, plan.MoveFile, plan.Patch, plan.TrashFile, plan.TrashFolder:
 		if before == 0 {
@@ -132,7 +132,7 @@ func (j *journal) stepsOf(ack remote.Ack) []manifest.Step {
 		}}
 	case plan.Patch:
 		return []manifest.Step{{Kind: manifest.Put, Folder: op.Parent, Entry: e, Reason: manifest.EndTouched}}
-	case plan.Upload:
+	case plan.Copy, plan.Upload:
 		put := manifest.Step{Kind: manifest.Put, Folder: op.Parent, Entry: e, Reason: manifest.EndModified}
 		if old == nil {
 			return []manifest.Step{put}

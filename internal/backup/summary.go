@@ -38,8 +38,9 @@ type Counts struct {
 	OverheadRequests int64 `json:"overhead_requests"` // for the manifest copy
 	OverheadBytes    int64 `json:"overhead_bytes"`
 	QuotaUnits       int64 `json:"quota_units"`
-	BytesSent        int64 `json:"bytes_sent"` // content on the wire, repeats included
-	BytesRead        int64 `json:"bytes_read"` // content read from disk
+	BytesSent        int64 `json:"bytes_sent"`   // content on the wire, repeats included
+	BytesCopied      int64 `json:"bytes_copied"` // content that Drive copied, so that it was not sent
+	BytesRead        int64 `json:"bytes_read"`   // content read from disk
 }
 
 // A Condition is why a run was not simply done.
