@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/autocloudbackup/acb/manifest"
 )
 
 // An editor does at random to a world's sources what people and programs do.
@@ -47,6 +49,7 @@ func allEdits() []edit {
 		{"touch", (*editor).touch}, {"chmod", (*editor).chmod}, {"chmod folder", (*editor).chmodFolder},
 		{"truncate", (*editor).truncate},
 		{"copy", (*editor).copyFile}, {"copy folder", (*editor).copyFolder},
+		{"copy large", (*editor).copyLarge}, {"copy large", (*editor).copyLarge}, {"create twins", (*editor).createTwins},
 		{"rename", (*editor).rename}, {"move", (*editor).move}, {"move over", (*editor).moveOver},
 		{"move and edit", (*editor).moveAndEdit},
 		{"swap", (*editor).swap}, {"cycle", (*editor).cycle}, {"rotate log", (*editor).rotate},
@@ -160,10 +163,15 @@ func (e *editor) create() error {
 }
 
 func (e *editor) createMedium() error {
-	path := e.free(e.within())
+	_, err := e.createLarge()
+	return err
+}
+
+func (e *editor) createLarge() (path string, err error) {
+	path = e.free(e.within())
 	e.say("create %s, large", path)
 	e.n++
-	return os.WriteFile(path, bytes.Repeat([]byte(fmt.Sprintf("%08d", e.n)), 40_000), 0o600)
+	return path, os.WriteFile(path, bytes.Repeat([]byte(fmt.Sprintf("%08d", e.n)), 40_000), 0o600)
 }
 
 func (e *editor) createFolder() error {
@@ -307,6 +315,50 @@ func (e *editor) copyFile() error {
 	}
 	to := e.free(e.within())
 	e.say("copy %s to %s", path, to)
+	return copyFile(path, to)
+}
+
+// copyLarge copies a file that is large enough to be copied on Drive, and now
+// and then edits, moves or removes what it copied.
+func (e *editor) copyLarge() error {
+	var large []string
+	for _, path := range e.list(fs.FileMode.IsRegular) {
+		if info, err := os.Lstat(path); err == nil && info.Size() >= manifest.Large {
+			large = append(large, path)
+		}
+	}
+	if len(large) == 0 {
+		return e.createMedium()
+	}
+	if len(large) > 10 {
+		return errNothing
+	}
+	path, to := large[e.IntN(len(large))], e.free(e.within())
+	e.say("copy %s to %s, large", path, to)
+	if err := copyFile(path, to); err != nil {
+		return err
+	}
+	switch e.IntN(8) {
+	case 0:
+		e.say("append to %s", path)
+		return e.appendText(path)
+	case 1:
+		return e.mv(path, e.free(e.within()))
+	case 2:
+		e.say("rm %s", path)
+		return os.Remove(path)
+	}
+	return nil
+}
+
+// createTwins makes a large file twice.
+func (e *editor) createTwins() error {
+	path, err := e.createLarge()
+	if err != nil {
+		return err
+	}
+	to := e.free(e.within())
+	e.say("copy %s to %s, large", path, to)
 	return copyFile(path, to)
 }
 

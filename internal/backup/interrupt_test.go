@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/autocloudbackup/acb/internal/backup"
+	"github.com/autocloudbackup/acb/manifest"
 	"github.com/autocloudbackup/acb/remote/drivetest"
 )
 
@@ -109,6 +110,9 @@ func scene(t testing.TB, o drivetest.Options, first, large bool) *world {
 	w.write("docs/gone", "gonegonegone")
 	w.write("docs/swap1", "swap 1 swap 1")
 	w.write("docs/swap2", "swap 2 swap 2 2")
+	w.write("docs/same", strings.Repeat("same", manifest.Large/4))
+	w.write("docs/rm/twin1", strings.Repeat("twin", manifest.Large/4+1))
+	w.write("docs/rm/twin2", strings.Repeat("twin", manifest.Large/4+1))
 	if large { // just above what goes up in one request
 		w.write("docs/big", strings.Repeat("big 1", 1<<20+1))
 	}
@@ -119,6 +123,9 @@ func scene(t testing.TB, o drivetest.Options, first, large bool) *world {
 	w.compare()
 	w.write("docs/new/level/two/file", "new file new file")
 	w.write("docs/new/level/other", "other file")
+	w.write("docs/new/copy", strings.Repeat("same", manifest.Large/4))
+	w.write("docs/a/twin3", strings.Repeat("t3", manifest.Large/2+1))
+	w.write("docs/new/twin4", strings.Repeat("t3", manifest.Large/2+1))
 	w.write("docs/a/two", "two is longer now")
 	w.rename("docs/a/three", "docs/new/level/three")
 	w.rename("docs/move/me", "docs/new/me")

@@ -86,6 +86,7 @@ func unsettled(bits uint64) drivetest.Unsettled {
 		ConflictAtEnd: bit(4), DeletedIDUnusable: bit(5), Created201: bit(6), BareContentID: bit(7),
 		BatchForward: bit(8), StrictRemoveParents: bit(9), MimeTypeRefused: bit(10), RepeatAcrossPages: bit(11),
 		OrParentsEmpty: bit(12), UnusableReason: bit(13), NoGzip: bit(14),
+		CopyKeepsProperties: bit(15), TrashedNotCopied: bit(16),
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/autocloudbackup/acb/internal/backup"
 	"github.com/autocloudbackup/acb/internal/plan"
+	"github.com/autocloudbackup/acb/manifest"
 	"github.com/autocloudbackup/acb/remote/drivetest"
 )
 
@@ -119,4 +120,55 @@ func TestRequestsManyAlike(t *testing.T) {
 			w.quiet()
 		})
 	}
+}
+
+// TestRequestsCopies copies files that Drive has, and makes new ones that are
+// equal: no content leaves but one of these.
+func TestRequestsCopies(t *testing.T) {
+	const n = 130
+	w := newWorld(t, drivetest.Options{}, "docs")
+	content := strings.Repeat("c", manifest.Large)
+	w.write("docs/a/original", content)
+	w.ok()
+	for i := range n {
+		w.write(fmt.Sprintf("docs/a/%03d", i), content)
+	}
+	before := w.srv.Stats()
+	got, sum := w.requests()
+	w.atMost(got, ceil(n, 100)+1)
+	if c := sum.Counts; c.Created != n || c.Copied != n || c.BytesCopied != n*manifest.Large || c.BytesSent != 0 {
+		t.Errorf("counted %+v", c)
+	}
+	w.compare()
+	w.quiet()
+	for i := range 3 {
+		w.write(fmt.Sprintf("docs/twin%d", i), strings.Repeat("d", manifest.Large+1))
+	}
+	got, sum = w.requests()
+	w.atMost(got, 1+1+1)
+	if c := sum.Counts; c.Created != 3 || c.Copied != 2 || c.BytesSent != manifest.Large+1 {
+		t.Errorf("counted %+v", c)
+	}
+	if in := w.srv.Stats().ContentIn - before.ContentIn; in != manifest.Large+1 {
+		t.Errorf("%d bytes reached Drive", in)
+	}
+	w.compare()
+	w.quiet()
+}
+
+// TestCopyOfLost: an original that is found to be gone from Drive is made
+// anew in the same run, out of its copy.
+func TestCopyOfLost(t *testing.T) {
+	w := newWorld(t, drivetest.Options{}, "docs")
+	content := strings.Repeat("c", manifest.Large)
+	w.write("docs/original", content)
+	w.ok()
+	w.must(w.srv.Delete(w.node("docs/original").ID))
+	w.write("docs/copy", content)
+	sum := w.ok()
+	if c := sum.Counts; c.Created != 2 || c.Copied != 1 || c.BytesSent != manifest.Large {
+		t.Errorf("counted %+v", c)
+	}
+	w.compare()
+	w.quiet()
 }
