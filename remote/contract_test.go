@@ -192,6 +192,7 @@ func contract(t *testing.T, acc *account) {
 	t.Run("resumable", acc.resumable)
 	t.Run("batch", acc.batch)
 	t.Run("moves", acc.moves)
+	t.Run("copies", acc.copies)
 	t.Run("trash", acc.trash)
 	t.Run("properties", acc.properties)
 	t.Run("absent", acc.absent)
@@ -347,6 +348,35 @@ func (acc *account) moves(t *testing.T) {
 	q = url.Values{"addParents": {below}, "removeParents": {acc.folder}, "fields": {"id"}}
 	if got := acc.call(t, "PATCH", "/drive/v3/files/"+to+"?"+q.Encode(), object{}); got.status < 400 {
 		t.Errorf("a folder was moved below itself: %d", got.status)
+	}
+}
+
+// copies: a content is copied under a reserved id, with name, folder, time and
+// properties of its own, and outlives its original. Folders are not copied.
+func (acc *account) copies(t *testing.T) {
+	to := acc.call(t, "POST", "/drive/v3/files?fields=id", object{"name": "copies", "mimeType": folderType, "parents": []string{acc.folder}}).json(t)["id"].(string)
+	from := acc.upload(t, object{"name": "original", "parents": []string{acc.folder}, "appProperties": object{"acb.h": "1", "acb.t": "5"}}, "copied").json(t)["id"].(string)
+	meta := object{
+		"id": acc.ids(t, 1)[0], "name": "copy", "parents": []string{to}, "modifiedTime": "2001-02-03T04:05:06.789Z",
+		"appProperties": object{"acb.h": "1", "acb.t": "7"},
+	}
+	path := "/drive/v3/files/" + from + "/copy?fields=id,name,parents,trashed,size,md5Checksum,headRevisionId,modifiedTime,appProperties"
+	got := acc.call(t, "POST", path, meta)
+	f := got.json(t)
+	if got.status != 200 || f["id"] != meta["id"] || f["name"] != "copy" || fmt.Sprint(f["parents"]) != fmt.Sprint([]string{to}) || f["trashed"] != false ||
+		f["size"] != "6" || f["md5Checksum"] != sum("copied") || f["headRevisionId"] == nil || f["modifiedTime"] != "2001-02-03T04:05:06.789Z" ||
+		fmt.Sprint(f["appProperties"]) != "map[acb.h:1 acb.t:7]" {
+		t.Errorf("copy: %d %s", got.status, got.body)
+	}
+	if got := acc.call(t, "POST", path, meta); got.status != 409 {
+		t.Errorf("the same id again: %d %s, want 409", got.status, got.body)
+	}
+	if got := acc.call(t, "POST", "/drive/v3/files/"+to+"/copy?fields=id", object{"name": "x"}); got.status != 403 {
+		t.Errorf("of a folder: %d %s, want 403", got.status, got.body)
+	}
+	acc.call(t, "PATCH", "/drive/v3/files/"+from+"?fields=id", object{"trashed": true})
+	if m := acc.call(t, "GET", "/drive/v3/files/"+f["id"].(string)+"?fields=trashed,md5Checksum", nil).json(t); m["trashed"] != false || m["md5Checksum"] != sum("copied") {
+		t.Errorf("with its original in the trash: %v", m)
 	}
 }
 
