@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"slices"
@@ -14,48 +15,52 @@ import (
 // read twice only where a second reading, which costs less than the sending,
 // may save that. What cannot be read here will be read when it is sent.
 func (w *walk) findTwins(p *hashPool, files []fileSeen) error {
-	bySize := make(map[int64][]*fileSeen)
+	var large []*fileSeen // by size
 	for i := range files {
 		if s := &files[i]; s.mayHaveTwin() {
-			bySize[s.New.Size] = append(bySize[s.New.Size], s)
+			large = append(large, s)
 		}
 	}
-	if len(bySize) == 0 {
+	if len(large) == 0 {
 		return nil
 	}
+	slices.SortStableFunc(large, func(a, b *fileSeen) int { return cmp.Compare(a.New.Size, b.New.Size) })
 	r, err := w.store.Reader()
 	if err != nil {
 		return err
 	}
 	defer r.Close()
 	var read, alike []*fileSeen
-	for size, list := range bySize {
+	for rest := large; len(rest) > 0; {
+		size, n := rest[0].New.Size, 1
+		for n < len(rest) && rest[n].New.Size == size {
+			n++
+		}
 		known, err := r.HasLarge(size)
 		switch {
 		case err != nil:
 			return err
 		case known:
-			read = append(read, list...)
-		case len(list) > 1:
-			alike = append(alike, list...)
+			read = append(read, rest[:n]...)
+		case n > 1:
+			alike = append(alike, rest[:n]...)
 		}
+		rest = rest[n:]
 	}
 	read = append(read, p.lookAlike(w.ctx, alike)...)
 	p.hash(w.ctx, slices.DeleteFunc(read, func(s *fileSeen) bool { return !s.New.Hash.IsZero() }))
 	if err := w.ctx.Err(); err != nil {
 		return err
 	}
-	return w.takeTwins(r, bySize)
+	return w.takeTwins(r, large)
 }
 
 // takeTwins looks up what was read.
-func (w *walk) takeTwins(r *manifest.Reader, bySize map[int64][]*fileSeen) error {
+func (w *walk) takeTwins(r *manifest.Reader, large []*fileSeen) error {
 	var sums []manifest.Sum
-	for _, list := range bySize {
-		for _, s := range list {
-			if sum, ok := s.New.Sum(); ok {
-				sums = append(sums, sum)
-			}
+	for _, s := range large {
+		if sum, ok := s.New.Sum(); ok {
+			sums = append(sums, sum)
 		}
 	}
 	found, err := r.FindLarge(sums)
@@ -65,11 +70,9 @@ func (w *walk) takeTwins(r *manifest.Reader, bySize map[int64][]*fileSeen) error
 	for _, twin := range found {
 		twin.In.Source = w.sourceOf(twin.In.Path)
 	}
-	for _, list := range bySize {
-		for _, s := range list {
-			sum, _ := s.New.Sum()
-			s.Twin = found[sum]
-		}
+	for _, s := range large {
+		sum, _ := s.New.Sum()
+		s.Twin = found[sum]
 	}
 	return nil
 }
