@@ -135,11 +135,11 @@ func (d *Drive) exchange(ctx context.Context, batch []*call) {
 
 // post sends the batch and reads as many parts of the answer as arrive whole.
 func (d *Drive) post(ctx context.Context, batch []*call) ([]*part, error) {
-	ctx, cancel := context.WithTimeout(ctx, d.stall)
-	defer cancel()
+	w := d.watched(ctx)
+	defer w.end()
 	const boundary = "acb-batch-7f1c0e5d9a" // may not occur in the parts: JSON and URLs hold no line "--..."
 	body := encodeBatch(boundary, d.root.EscapedPath(), batch)
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.url(batchPath, nil), bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(w.ctx, http.MethodPost, d.url(batchPath, nil), bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +147,7 @@ func (d *Drive) post(ctx context.Context, batch []*call) ([]*part, error) {
 	req.Header.Set("User-Agent", d.agent(true))
 	resp, err := d.http.Do(req)
 	if err != nil {
-		return nil, err
+		return nil, w.cause(err)
 	}
 	defer resp.Body.Close()
 	if err := googleapi.CheckResponse(resp); err != nil {
@@ -159,7 +159,7 @@ func (d *Drive) post(ctx context.Context, batch []*call) ([]*part, error) {
 			p.header.Set("Date", resp.Header.Get("Date"))
 		}
 	}
-	return parts, err
+	return parts, w.cause(err)
 }
 
 // encodeBatch writes calls as a multipart/mixed body. prefix is the path of

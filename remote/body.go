@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"google.golang.org/api/drive/v3"
 	"google.golang.org/api/googleapi"
@@ -19,12 +18,6 @@ import (
 
 // counted counts bytes from several goroutines.
 type counted = atomic.Int64
-
-// stallLimit is how long a request may stand still, sending or waiting for the
-// answer, before it is given up as cut. A batch is worked off call by call.
-const stallLimit = 2 * time.Minute
-
-var errStalled = errors.New("the connection stood still")
 
 // form is what an upload request holds: the content, and the form around it.
 type form struct {
@@ -102,12 +95,10 @@ type upload struct {
 // bytes are counted as they leave; a connection that stands still is cut.
 func (s *sender) post(ctx context.Context, u upload) (*http.Response, []byte, error) {
 	d := s.run.d
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	watch := time.AfterFunc(d.stall, func() { cancel(errStalled) })
-	defer watch.Stop()
+	w := d.watched(ctx)
+	defer w.end()
 	moved := func(n int) {
-		watch.Reset(d.stall)
+		w.moved()
 		if n == 0 {
 			return
 		}
@@ -117,7 +108,7 @@ func (s *sender) post(ctx context.Context, u upload) (*http.Response, []byte, er
 			s.run.env.Sent(n)
 		}
 	}
-	req, err := http.NewRequestWithContext(ctx, u.method, u.address, nil)
+	req, err := http.NewRequestWithContext(w.ctx, u.method, u.address, nil)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -149,10 +140,7 @@ func (s *sender) post(ctx context.Context, u upload) (*http.Response, []byte, er
 			return resp, answer, nil
 		}
 	}
-	if cause := context.Cause(ctx); errors.Is(cause, errStalled) {
-		err = cause
-	}
-	return nil, nil, err
+	return nil, nil, w.cause(err)
 }
 
 // refusal returns the error that an answer is, nil for a success.

@@ -2,12 +2,10 @@ package remote
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"time"
 
 	"google.golang.org/api/googleapi"
 
@@ -87,11 +85,9 @@ func (s *sink) Write(p []byte) (int, error) {
 // stream makes one request for bytes of a blob. A connection that stands still
 // is cut.
 func (d *Drive) stream(ctx context.Context, b Blob, from, to int64, abuse bool, out *sink) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	watch := time.AfterFunc(d.stall, func() { cancel(errStalled) })
-	defer watch.Stop()
-	out.moved = func() { watch.Reset(d.stall) }
+	w := d.watched(ctx)
+	defer w.end()
+	out.moved = w.moved
 
 	path, q := filePath(b.FileID), url.Values{"alt": {"media"}}
 	if b.Revision != "" {
@@ -102,7 +98,7 @@ func (d *Drive) stream(ctx context.Context, b Blob, from, to int64, abuse bool, 
 	if abuse {
 		q.Set("acknowledgeAbuse", "true")
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.url(path, q), nil)
+	req, err := http.NewRequestWithContext(w.ctx, http.MethodGet, d.url(path, q), nil)
 	if err != nil {
 		return err
 	}
@@ -113,11 +109,7 @@ func (d *Drive) stream(ctx context.Context, b Blob, from, to int64, abuse bool, 
 		req.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", from, to-1))
 		status = http.StatusPartialContent
 	}
-	err = d.receive(req, status, to-from, out)
-	if cause := context.Cause(ctx); errors.Is(cause, errStalled) {
-		err = cause
-	}
-	return err
+	return w.cause(d.receive(req, status, to-from, out))
 }
 
 // receive sends req and copies the n bytes that it asks for.

@@ -26,6 +26,7 @@ type Options struct {
 	SharedDrive     string  // id of a shared drive; empty means My Drive
 	WritesPerSecond float64 // sustained; 0 means only adapt to what Drive refuses
 	Transfers       int     // contents sent at a time; 0 means 4
+	Line            *Line   // what the Client's transport is limited by; nil means nothing
 	UserAgent       string
 	Now             func() time.Time // the clock
 	// Sleep waits; nil means the system's timers. With a clock of its own, a

@@ -12,7 +12,7 @@ type Forecast struct {
 	Requests int64 // to Drive
 	Calls    int64 // the same, those inside batches counted one by one
 	Bytes    int64 // content
-	// Least is the time that the limit of writes alone takes.
+	// Least is the time that the limits of writes and of the line alone take.
 	Least time.Duration
 }
 
@@ -61,6 +61,9 @@ func (d *Drive) Forecast(stages [][]*plan.Op, first bool) Forecast {
 	f := Forecast{Requests: t.requests + ids, Calls: t.calls + ids, Bytes: t.bytes}
 	if limit := d.opt.WritesPerSecond; limit > 0 {
 		f.Least = time.Duration(float64(max(t.writes-firstBurst, 0)) / limit * float64(time.Second))
+	}
+	if limit := d.opt.Line.Rate(); limit > 0 { // what the timetable says of later is left out
+		f.Least = max(f.Least, time.Duration(float64(t.bytes)/float64(limit)*float64(time.Second)))
 	}
 	return f
 }

@@ -92,15 +92,22 @@ func (f *file) Close() error                 { return nil }
 // change the options.
 func newHouse(t *testing.T, o drivetest.Options, change ...func(*remote.Options)) *house {
 	t.Helper()
+	clock := newClock()
+	if o.Now == nil {
+		o.Now = clock.Now
+	}
+	return houseOf(t, clock, drivetest.Start(o), change...)
+}
+
+// houseOf is a house whose Drive there is already.
+func houseOf(t *testing.T, c *clock, srv *drivetest.Server, change ...func(*remote.Options)) *house {
+	t.Helper()
 	h := &house{
-		t: t, clock: newClock(), disk: map[manifest.Path]*file{}, folders: map[manifest.FolderID]manifest.FileID{},
+		t: t, clock: c, disk: map[manifest.Path]*file{}, folders: map[manifest.FolderID]manifest.FileID{},
 		begun: map[manifest.FileID]*plan.Op{}, failed: map[manifest.Path]error{}, still: map[manifest.Path]error{},
 		gen: remote.Gen{Now: 1, Next: 2},
 	}
-	if o.Now == nil {
-		o.Now = h.clock.Now
-	}
-	h.srv = drivetest.Start(o)
+	h.srv = srv
 	t.Cleanup(func() { h.srv.Close() })
 	h.opt = remote.Options{
 		Endpoint: h.srv.URL, Client: h.srv.Client(), Folder: "Auto Cloud Backup", Host: "laptop",

@@ -127,7 +127,7 @@ func (c *chunk) end() int64 { return c.off + int64(len(c.data)) }
 // the session is left to expire and Drive keeps what it has.
 func (s *sender) stream(ctx context.Context, ses *session) (*drive.File, error) {
 	sum := newDigest()
-	size := s.run.d.chunk
+	size := s.run.d.beginWith()
 	cur := s.readChunk(0, size, sum)
 	for {
 		if cur.err != nil {
@@ -162,6 +162,17 @@ func (s *sender) stream(ctx context.Context, ses *session) (*drive.File, error) 
 		size = nextChunk(size, s.run.d.opt.Now().Sub(began))
 		cur = ahead
 	}
+}
+
+// beginWith is the size of the first chunk: what a transfer's share of a line
+// that the user limits can send in longChunk, if that is less.
+func (d *Drive) beginWith() int64 {
+	limit := d.opt.Line.Rate()
+	if limit == 0 {
+		return d.chunk
+	}
+	most := int64(float64(limit) / float64(d.opt.Transfers) * longChunk.Seconds())
+	return max(min(d.chunk, most/chunkUnit*chunkUnit), chunkUnit)
 }
 
 // nextChunk adapts the size to how long the last chunk took.

@@ -105,9 +105,9 @@ func (d *Drive) saw(e *Error, writes int, left time.Time) {
 // read is try for a call of the generated client that changes nothing.
 func (d *Drive) read(ctx context.Context, f func(context.Context) error) *Error {
 	return d.try(ctx, 0, func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, d.stall)
-		defer cancel()
-		return f(ctx)
+		w := d.watched(ctx)
+		defer w.end()
+		return w.cause(f(w.ctx))
 	})
 }
 

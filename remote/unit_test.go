@@ -3,6 +3,7 @@ package remote
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 	"golang.org/x/oauth2"
 	"google.golang.org/api/googleapi"
 
+	"github.com/autocloudbackup/acb/internal/plan"
 	"github.com/autocloudbackup/acb/manifest"
 	"github.com/autocloudbackup/acb/remote/auth"
 )
@@ -286,5 +288,48 @@ func TestStoredBytes(t *testing.T) {
 		if (err != nil) != (want < 0) || err == nil && got != want {
 			t.Errorf("%q: %d %v", in, got, err)
 		}
+	}
+}
+
+// The first chunk of a limited line is what a transfer's share can send in ten
+// seconds, in whole units; what the limit is at the moment counts.
+func TestFirstChunk(t *testing.T) {
+	for limit, want := range map[int64]int64{
+		0: firstChunk, 100 << 20: firstChunk, 512 << 10: 1280 << 10, 300 << 10: 2 * chunkUnit, 1 << 10: chunkUnit,
+	} {
+		d := &Drive{chunk: firstChunk, opt: Options{Transfers: 4, Line: NewLine(func(time.Time) int64 { return limit }, time.Now)}}
+		if got := d.beginWith(); got != want {
+			t.Errorf("at %d bytes/s the first chunk has %d bytes, want %d", limit, got, want)
+		}
+	}
+	if d := (&Drive{chunk: firstChunk}); d.beginWith() != firstChunk {
+		t.Error("without a line, the first chunk is another")
+	}
+}
+
+// Progress on a line is seen through encryption, and by who uses the
+// connection now.
+func TestWatchFollows(t *testing.T) {
+	d := &Drive{stall: time.Minute, opt: Options{Line: NewLine(func(time.Time) int64 { return 0 }, time.Now)}}
+	c := &lineConn{}
+	first, second := d.watched(t.Context()), d.watched(t.Context())
+	defer second.end()
+	first.follow(tls.Client(c, &tls.Config{}))
+	if c.moved.Load() != first {
+		t.Error("the watch is not told")
+	}
+	second.follow(c)
+	first.end()
+	if c.moved.Load() != second {
+		t.Error("a watch that ended took the next one's connection away")
+	}
+}
+
+// A forecast knows the limit of the line.
+func TestForecastOfALimitedLine(t *testing.T) {
+	stages := [][]*plan.Op{{{Kind: plan.Upload, Stat: manifest.Stat{Size: 1 << 20}}}}
+	d := &Drive{opt: Options{Line: NewLine(func(time.Time) int64 { return 64 << 10 }, time.Now)}}
+	if f := d.Forecast(stages, false); f.Least != 16*time.Second {
+		t.Errorf("1 MiB at 64 KiB/s takes %v", f.Least)
 	}
 }
