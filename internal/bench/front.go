@@ -32,6 +32,20 @@ type front struct {
 	inner    *http.Server
 	conns    chan net.Conn
 	closed   chan struct{}
+	gauge    gauge // of what clients send
+}
+
+// A gaugedConn notes what it reads.
+type gaugedConn struct {
+	net.Conn
+	gauge *gauge
+}
+
+// Read reads and notes it.
+func (c gaugedConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.gauge.note(n)
+	return n, err
 }
 
 // startFront begins to pass requests on to the server at target. Close ends it.
@@ -90,7 +104,7 @@ func (f *front) accept() {
 				return
 			}
 			select {
-			case f.conns <- c:
+			case f.conns <- gaugedConn{c, &f.gauge}:
 			case <-f.closed:
 				c.Close()
 			}

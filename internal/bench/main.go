@@ -41,6 +41,7 @@ var parts = []struct {
 	{"requests", (*bench).requests},
 	{"hash", (*bench).hash},
 	{"send", (*bench).send},
+	{"bandwidth", (*bench).bandwidth},
 	{"unchanged", func(b *bench, ctx context.Context) error {
 		return b.unchanged(ctx, hundredThousand, unchangedLimits{wall: 0.85, cpu: 1.35, cold: 0.65, peak: 48})
 	}},

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"testing"
+	"time"
+)
+
+// A gauge finds the burst and the gap in an even stream.
+func TestGauge(t *testing.T) {
+	g := &gauge{}
+	start := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
+	for i := range 40 {
+		bytes := 100
+		switch {
+		case i == 10:
+			bytes = 150
+		case i == 25:
+			bytes = 40
+		}
+		g.at, g.bytes = append(g.at, start.Add(time.Duration(i)*time.Second)), append(g.bytes, bytes)
+	}
+	if least, most, err := g.spans(10 * time.Second); err != nil || least != 940 || most != 1050 {
+		t.Errorf("%d to %d, %v, want 940 to 1050", least, most, err)
+	}
+	if _, _, err := g.spans(20 * time.Second); err == nil {
+		t.Error("39 s are taken for twice 20")
+	}
+	g = &gauge{}
+	g.note(1)
+	if len(g.at) != 1 {
+		t.Error("nothing noted")
+	}
+}
