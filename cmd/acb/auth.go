@@ -88,8 +88,8 @@ func (a *app) authStatus(st auth.Status) error {
 // signedIn returns a client that signs every request in, and a count of the
 // tokens it asked for. It sends nothing. Where nobody is signed in, a dry run
 // gets a client that says so when it is used, which it never is.
-func (a *app) signedIn(cfg *config.Config, dryRun bool) (*http.Client, func() int64, error) {
-	client, source, err := signedInClient(a, cfg)
+func (a *app) signedIn(cfg *config.Config, line *remote.Line, dryRun bool) (*http.Client, func() int64, error) {
+	client, source, err := signedInClient(a, cfg, line)
 	if err == nil {
 		return client, source.TokenRequests, nil
 	}
@@ -103,13 +103,13 @@ func (a *app) signedIn(cfg *config.Config, dryRun bool) (*http.Client, func() in
 	return nil, nil, err
 }
 
-func signedInClient(a *app, cfg *config.Config) (*http.Client, *auth.Source, error) {
+func signedInClient(a *app, cfg *config.Config, line *remote.Line) (*http.Client, *auth.Source, error) {
 	creds, err := auth.LoadCredentials(cfg.Drive.Credentials)
 	if err != nil {
 		return nil, nil, err
 	}
 	return auth.Client(creds, cfg.Drive.Token, auth.Options{
-		Base: &http.Client{Transport: remote.NewTransport(cfg.Limits.Transfers)}, Now: a.now,
+		Base: &http.Client{Transport: line.Limit(remote.NewTransport(cfg.Limits.Transfers))}, Now: a.now,
 	})
 }
 

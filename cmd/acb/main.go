@@ -47,6 +47,7 @@ type app struct {
 	now      func() time.Time
 
 	configFile string
+	bwlimit    bwlimitFlag
 	verbose    int
 	quiet      bool
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"path/filepath"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/autocloudbackup/acb/remote"
 	"github.com/autocloudbackup/acb/remote/drivetest"
 	"github.com/autocloudbackup/acb/scan"
+	"golang.org/x/oauth2"
 )
 
 // A session is an acb that is ready to run: configuration, lock, manifest,
@@ -46,6 +48,9 @@ func (c closer) Close() error { return c() }
 func (a *app) loadConfig() (*config.Config, error) {
 	env := config.System()
 	cfg, err := config.Load(config.Find(a.configFile, env), env)
+	if cfg != nil && a.bwlimit.given {
+		cfg.Limits.Upload = a.bwlimit.Timetable
+	}
 	missing, only := config.MissingOnly(err)
 	if err == nil {
 		return cfg, nil
@@ -154,6 +159,9 @@ func (a *app) openDrive(s *session, store *manifest.Store, dryRun bool) (*remote
 		WritesPerSecond: cfg.Limits.WritesPerSecond, Transfers: cfg.Limits.Transfers,
 		UserAgent: "acb/" + version, Now: a.now, Log: s.log.Logger,
 	}
+	if upload := cfg.Limits.Upload; !upload.IsZero() {
+		opts.Line = remote.NewLine(func(at time.Time) int64 { return int64(upload.At(at)) }, a.now)
+	}
 	var tokens func() int64
 	if dir := cfg.Drive.Endpoint.Embedded; dir != "" {
 		srv, err := serveEmbedded(dir)
@@ -161,10 +169,13 @@ func (a *app) openDrive(s *session, store *manifest.Store, dryRun bool) (*remote
 			return nil, nil, err
 		}
 		s.closers = append(s.closers, srv)
-		opts.Endpoint, opts.Client = srv.URL, srv.Client()
+		opts.Endpoint, opts.Client = srv.URL, &http.Client{Transport: &oauth2.Transport{
+			Base:   opts.Line.Limit(srv.Transport()),
+			Source: oauth2.StaticTokenSource(&oauth2.Token{AccessToken: srv.Token(drivetest.Ask{}).AccessToken}),
+		}}
 		tokens = func() int64 { return 0 }
 	} else {
-		opts.Client, tokens, err = a.signedIn(cfg, dryRun)
+		opts.Client, tokens, err = a.signedIn(cfg, opts.Line, dryRun)
 		if err != nil {
 			return nil, nil, err
 		}

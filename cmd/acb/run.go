@@ -17,7 +17,7 @@ import (
 )
 
 func (a *app) runCommand() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Stay, and make backups on the schedule of acb.toml",
 		Long: `Run stays and makes a backup whenever a line of [schedule] cron is due, one at a
@@ -28,6 +28,8 @@ Enter, is backed up at once.
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.run(cmd.Context()) },
 	}
+	cmd.Flags().Var(&a.bwlimit, "bwlimit", bwlimitUsage)
+	return cmd
 }
 
 func (a *app) run(ctx context.Context) error {

@@ -43,6 +43,7 @@ the sources, ignored or not; nothing is trashed then.
 	fl.BoolVarP(&f.dryRun, "dry-run", "n", false, "show what would be done, and change nothing")
 	fl.StringArrayVar(&f.paths, "path", nil, "back up only this file or folder; may be repeated")
 	fl.BoolVar(&f.json, "json", false, "print one JSON object a line; the last is the summary")
+	fl.Var(&a.bwlimit, "bwlimit", bwlimitUsage)
 	fl.StringArrayVar(&f.exclude, "exclude", nil, "leave out what this gitignore `pattern` matches in this run; what is backed up of it stays")
 	fl.BoolVar(&f.allowDeletes, "allow-deletes", false, "let more deletions and changes through than [safety] max_delete and max_modify, this once")
 	fl.StringArrayVar(&f.accept, "accept-source", nil, "take the file system that this source is on now for the right one")

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/autocloudbackup/acb/internal/bwlimit"
 	"github.com/autocloudbackup/acb/internal/ignore"
 	"github.com/autocloudbackup/acb/internal/schedule"
 )
@@ -56,6 +57,7 @@ type Schedule struct {
 
 // Limits bound what a run takes.
 type Limits struct {
+	Upload          bwlimit.Timetable
 	Transfers       int     // uploads at a time, at least 1
 	WritesPerSecond float64 // sustained writes on Drive; 0: only as Drive's answers demand
 }

@@ -11,7 +11,7 @@ import (
 func FuzzLoad(f *testing.F) {
 	f.Add("backup = ['Pictures', '$DOCS', '~/x']\nignore = ['*.tmp', '!~/x/[a-z]/**']\nstate = 's'\n")
 	f.Add("[drive]\nfodler = 1\nendpoint = 'http://[::1]:80/'\n[schedule]\ncron = ['0 4 * * *', '@daily']\njitter = '1h'\n")
-	f.Add("[limits]\ntransfers = 1\nwrites_per_second = 1e3\n[safety]\nmax_delete = '12.5%'\nrehash = '2w3d'\non_delete = 'keep'\n")
+	f.Add("[limits]\nupload = '08:00,512k Sat-19:00,off'\ntransfers = 1\nwrites_per_second = 1e3\n[safety]\nmax_delete = '12.5%'\nrehash = '2w3d'\non_delete = 'keep'\n")
 	f.Add("safety = {max_modify = '0%', \"cross_devices\" = true}\n[log]\nlevel = \"de\\u0062ug\"\nkeep_days = 3\n")
 	h := newHome(f)
 	f.Fuzz(func(t *testing.T, src string) {

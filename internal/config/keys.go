@@ -29,6 +29,7 @@ var keys = []key{
 	{"schedule.catch_up", func(l *loader, v value) { l.setBool(v, &l.config.Schedule.CatchUp) }},
 	{"schedule.jitter", func(l *loader, v value) { l.setDuration(v, 0, day, &l.config.Schedule.Jitter) }},
 
+	{"limits.upload", func(l *loader, v value) { l.setUpload(v) }},
 	{"limits.transfers", func(l *loader, v value) { l.setInt(v, 1, 100, &l.config.Limits.Transfers) }},
 	{"limits.writes_per_second", func(l *loader, v value) { l.setRate(v, &l.config.Limits.WritesPerSecond) }},
 

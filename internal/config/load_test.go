@@ -30,6 +30,7 @@ drive = { folder = "Backups", endpoint = "http://127.0.0.1:8080/", host = "Ana's
 schedule.cron = ["0 4 * * *", "30 12 * * 1-5"]
 schedule.jitter = "1h30m"
 [limits]
+upload = "08:00,512k 19:00,10M:off"
 transfers = 8
 writes_per_second = 0
 [safety]
@@ -63,8 +64,11 @@ dir = "~/logs"
 	if got, want := c.Log, (Log{h.path("logs"), 90, 1000, slog.LevelDebug}); got != want {
 		t.Errorf("log %+v\nwant %+v", got, want)
 	}
-	if c.Limits != (Limits{8, 0}) || c.Schedule.Jitter != 90*time.Minute || c.Schedule.Cron.String() != "0 4 * * *; 30 12 * * 1-5" {
-		t.Errorf("limits %+v, schedule %+v", c.Limits, c.Schedule)
+	if l := c.Limits; l.Transfers != 8 || l.WritesPerSecond != 0 || l.Upload.String() != "08:00,512k 19:00,10M:off" || l.Upload.IsZero() {
+		t.Errorf("limits %+v", l)
+	}
+	if c.Schedule.Jitter != 90*time.Minute || c.Schedule.Cron.String() != "0 4 * * *; 30 12 * * 1-5" {
+		t.Errorf("schedule %+v", c.Schedule)
 	}
 	if len(c.Ignore) != 3 || c.Ignore[1].Text() != "~/Documents/sub/x y/" || c.Ignore[2].Line() != 3 {
 		t.Errorf("ignore %+v", c.Ignore)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/autocloudbackup/acb/internal/bwlimit"
 	"github.com/autocloudbackup/acb/internal/schedule"
 )
 
@@ -103,6 +104,24 @@ func (l *loader) setRate(v value, to *float64) {
 		l.fail(v, "%v is out of range: write a number from 0, which sets no limit, to %d", n, most)
 	default:
 		*to = n
+	}
+}
+
+// setUpload reads a limit of bandwidth. One that never limits is none.
+func (l *loader) setUpload(v value) {
+	if _, isNumber := v.v.(int64); isNumber {
+		l.fail(v, `%s: write a rate with its unit, in quotes, such as "512k"`, describe(v.v))
+		return
+	}
+	s, ok := l.text(v)
+	if !ok {
+		return
+	}
+	switch t, err := bwlimit.Parse(s); {
+	case err != nil:
+		l.fail(v, "%w", err)
+	case !t.IsZero():
+		l.config.Limits.Upload = t
 	}
 }
 
