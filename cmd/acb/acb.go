@@ -15,7 +15,9 @@ import (
 const (
 	exitFatal       = 1
 	exitUsage       = 2
+	exitPartial     = 3
 	exitSignIn      = 5
+	exitQuota       = 6
 	exitLocked      = 11
 	exitInterrupted = 130
 )
@@ -24,7 +26,7 @@ const exitCodesHelp = `Exit codes:
   0    done, also when nothing had changed
   1    fatal error
   2    wrong usage or configuration
-  3    done, but some files could not be saved
+  3    done, but some files could not be saved or brought back
   4    a guard held something back
   5    sign-in needed: run "acb auth"
   6    storage or quota of the account reached
@@ -104,7 +106,7 @@ plain folders. Files in a source are only ever read.
 	flags.CountVarP(&a.verbose, "verbose", "v", "say more: -v every operation, -vv also why")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "say nothing unless something is wrong")
 	root.MarkFlagsMutuallyExclusive("verbose", "quiet")
-	root.AddCommand(a.scanCommand(), a.runCommand(), a.authCommand(), a.statusCommand(), a.demoCommand(), a.versionCommand(), a.drivetestCommand())
+	root.AddCommand(a.scanCommand(), a.runCommand(), a.authCommand(), a.statusCommand(), a.restoreCommand(), a.demoCommand(), a.versionCommand(), a.drivetestCommand())
 	for _, c := range root.Commands() {
 		inner := c.RunE
 		c.RunE = func(cmd *cobra.Command, args []string) error { return exit(inner(cmd, args)) }

@@ -30,7 +30,8 @@ type display struct {
 	done sync.WaitGroup
 }
 
-func (a *app) newDisplay(b *backup.Backup, asJSON bool) *display {
+// newDisplay shows what line returns, which says how far a command is.
+func (a *app) newDisplay(line func(now time.Time) string, asJSON bool) *display {
 	d := &display{out: a.out, quit: make(chan struct{})}
 	switch {
 	case a.quiet || asJSON:
@@ -40,11 +41,11 @@ func (a *app) newDisplay(b *backup.Backup, asJSON bool) *display {
 			d.out = p // above the line, or the two would write over each other
 		}
 		d.done.Go(func() {
-			d.draw(p, b, a.now)
+			d.draw(p, line, a.now)
 			fmt.Fprint(a.err, "\r  \r")
 		})
 	default:
-		d.done.Go(func() { d.lines(a.err, b, a.now) })
+		d.done.Go(func() { d.lines(a.err, line, a.now) })
 	}
 	return d
 }
@@ -58,8 +59,8 @@ func (d *display) stop() {
 // draw redraws one line on a terminal. What a person types meanwhile, such as
 // ^C, moves the cursor to the right, and mpb goes on from there: hence the
 // returns, here and after the last line.
-func (d *display) draw(p *mpb.Progress, b *backup.Backup, now func() time.Time) {
-	line := decor.Any(func(decor.Statistics) string { return "\r" + progressLine(b.Progress(), now()) })
+func (d *display) draw(p *mpb.Progress, text func(time.Time) string, now func() time.Time) {
+	line := decor.Any(func(decor.Statistics) string { return "\r" + text(now()) })
 	bar := p.MustAdd(0, nil, mpb.PrependDecorators(line))
 	<-d.quit
 	bar.Abort(true)
@@ -67,13 +68,13 @@ func (d *display) draw(p *mpb.Progress, b *backup.Backup, now func() time.Time) 
 }
 
 // lines writes a plain line now and then.
-func (d *display) lines(w io.Writer, b *backup.Backup, now func() time.Time) {
+func (d *display) lines(w io.Writer, text func(time.Time) string, now func() time.Time) {
 	t := time.NewTicker(lineEvery)
 	defer t.Stop()
 	for {
 		select {
 		case <-t.C:
-			fmt.Fprintln(w, "acb: "+progressLine(b.Progress(), now()))
+			fmt.Fprintln(w, "acb: "+text(now()))
 		case <-d.quit:
 			return
 		}

@@ -107,22 +107,19 @@ func (a *app) open(command string, dryRun bool) (s *session, err error) {
 	}
 	s.closers = append(s.closers, closer(held.Release))
 
-	id := runlog.NewID(a.now())
-	s.log, err = runlog.Open(cfg.Log.Dir, id, runlog.Options{Level: cfg.Log.Level, OnError: func(err error) { a.warn("%v", err) }})
-	if err != nil {
+	if err := a.openLog(s); err != nil {
 		return nil, err
 	}
-	s.closers = append(s.closers, s.log)
-	if _, err := runlog.Prune(cfg.Log.Dir, runlog.Keep{Age: time.Duration(cfg.Log.KeepDays) * 24 * time.Hour, Count: cfg.Log.KeepRuns}, id, a.now()); err != nil {
-		a.warn("%v", err)
-	}
-
 	store, err := manifest.Open(manifestFile(cfg))
 	if err != nil {
 		return nil, err
 	}
 	s.closers = append(s.closers, store)
-	drive, tokens, err := a.openDrive(s, store, dryRun)
+	installation, err := backup.Installation(store)
+	if err != nil {
+		return nil, err
+	}
+	drive, tokens, err := a.openDrive(s, installation, dryRun)
 	if err != nil {
 		return nil, err
 	}
@@ -145,14 +142,25 @@ func (a *app) open(command string, dryRun bool) (s *session, err error) {
 	return s, nil
 }
 
+// openLog begins the log of this run and takes old ones away.
+func (a *app) openLog(s *session) (err error) {
+	cfg := s.config
+	id := runlog.NewID(a.now())
+	s.log, err = runlog.Open(cfg.Log.Dir, id, runlog.Options{Level: cfg.Log.Level, OnError: func(err error) { a.warn("%v", err) }})
+	if err != nil {
+		return err
+	}
+	s.closers = append(s.closers, s.log)
+	if _, err := runlog.Prune(cfg.Log.Dir, runlog.Keep{Age: time.Duration(cfg.Log.KeepDays) * 24 * time.Hour, Count: cfg.Log.KeepRuns}, id, a.now()); err != nil {
+		a.warn("%v", err)
+	}
+	return nil
+}
+
 // openDrive makes the Drive that the configuration names: Google's, another
 // server, or the look-alike in this process.
-func (a *app) openDrive(s *session, store *manifest.Store, dryRun bool) (*remote.Drive, func() int64, error) {
+func (a *app) openDrive(s *session, installation string, dryRun bool) (*remote.Drive, func() int64, error) {
 	cfg := s.config
-	installation, err := backup.Installation(store)
-	if err != nil {
-		return nil, nil, err
-	}
 	opts := remote.Options{
 		Endpoint: cfg.Drive.Endpoint.URL, Folder: cfg.Drive.Folder, Host: cfg.Drive.Host,
 		Installation: installation, SharedDrive: cfg.Drive.SharedDrive,
@@ -175,6 +183,7 @@ func (a *app) openDrive(s *session, store *manifest.Store, dryRun bool) (*remote
 		}}
 		tokens = func() int64 { return 0 }
 	} else {
+		var err error
 		opts.Client, tokens, err = a.signedIn(cfg, opts.Line, dryRun)
 		if err != nil {
 			return nil, nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"github.com/autocloudbackup/acb/internal/backup"
 	"github.com/autocloudbackup/acb/internal/ignore"
@@ -62,7 +63,7 @@ func (a *app) scan(ctx context.Context, f scanFlags) error {
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
-	show := a.newDisplay(s.Backup, f.json)
+	show := a.newDisplay(func(now time.Time) string { return progressLine(s.Progress(), now) }, f.json)
 	s.Watch = a.narrator(show.out, f.json)
 	if f.dryRun {
 		p, sum, err := s.Plan(ctx, req)

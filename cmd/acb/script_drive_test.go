@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -35,6 +36,7 @@ var driveCommands = map[string]struct {
 	"tree":      {"[-l] [-trash] [Drive:PATH]   prints what the laptop's folder holds, one thing a line; -l with kind, mode and time", (*stage).tree},
 	"trash":     {"PATH           puts it into the bin, as a person would", (*stage).trash},
 	"untrash":   {"PATH           takes it out again", (*stage).untrash},
+	"emptybin":  {"               removes all in the bin for good", (*stage).emptyBin},
 	"delete":    {"PATH           removes it for good", (*stage).remove},
 	"move":      {"PATH FOLDER    puts it into another folder", (*stage).move},
 	"rename":    {"PATH NAME      gives it another name", (*stage).rename},
@@ -110,7 +112,14 @@ func (s *stage) each(args []string, n int, f func(id string) error) error {
 
 func (s *stage) trash(args []string) error   { return s.each(args, 1, s.Trash) }
 func (s *stage) untrash(args []string) error { return s.each(args, 1, s.Untrash) }
-func (s *stage) remove(args []string) error  { return s.each(args, 1, s.Delete) }
+func (s *stage) emptyBin([]string) error {
+	if s.EmptyTrash() == 0 {
+		return errors.New("the bin was empty")
+	}
+	return nil
+}
+
+func (s *stage) remove(args []string) error { return s.each(args, 1, s.Delete) }
 
 func (s *stage) move(args []string) error {
 	return s.each(args, 2, func(id string) error {

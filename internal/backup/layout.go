@@ -40,6 +40,10 @@ func Installation(s *manifest.Store) (string, error) {
 	return id, s.SetMeta(map[string]string{metaInstallation: id})
 }
 
+// InstallationOf returns the name by which Drive knows the state folder that
+// a manifest is read from, "" if it has none yet.
+func InstallationOf(r *manifest.Reader) (string, error) { return r.Meta(metaInstallation) }
+
 // An AccountError says that the sign-in is for another account than the one
 // that holds the backup.
 type AccountError struct{ Email string }

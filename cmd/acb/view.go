@@ -1,0 +1,98 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/autocloudbackup/acb/internal/backup"
+	"github.com/autocloudbackup/acb/internal/config"
+	"github.com/autocloudbackup/acb/manifest"
+	"github.com/autocloudbackup/acb/remote"
+	"github.com/autocloudbackup/acb/scan"
+)
+
+// readingConfig is loadConfig for commands that only read what is backed up:
+// that a source is not there, or not yet there again, is no matter.
+func (a *app) readingConfig() (*config.Config, error) {
+	env := config.System()
+	cfg, err := config.Load(config.Find(a.configFile, env), env)
+	if _, only := config.MissingOnly(err); err != nil && !only {
+		return nil, &exitError{exitUsage, err}
+	}
+	return cfg, nil
+}
+
+// view opens the manifest for reading, also while a run writes it.
+func (a *app) view(cfg *config.Config) (*manifest.Reader, error) {
+	r, err := readManifest(manifestFile(cfg))
+	if err == nil && r == nil {
+		err = fmt.Errorf("there is no backup in %s yet: acb scan makes one; "+
+			"if there is one on Drive, acb manifest rebuild brings back what is known of it", cfg.State)
+	}
+	return r, err
+}
+
+// backedUp turns a path as a user writes it into one of the manifest: it
+// counts from where the user is.
+func backedUp(path string) (manifest.Path, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", fmt.Errorf("%q: %w", path, err)
+	}
+	p, err := scan.PathOf(abs)
+	if err != nil {
+		return "", fmt.Errorf("%q: %w", path, err)
+	}
+	return p, nil
+}
+
+// globOf cuts an argument into the folder before its first wildcard, and the
+// pattern below that; without one, pattern is "".
+func globOf(arg string) (folder, pattern string) {
+	i := strings.IndexAny(arg, "*?[")
+	if i < 0 {
+		return arg, ""
+	}
+	cut := strings.LastIndexAny(arg[:i], `/`+string(filepath.Separator))
+	if cut < 0 {
+		return ".", arg
+	}
+	return arg[:cut+1], filepath.ToSlash(arg[cut+1:])
+}
+
+// A viewing is a session that reads: configuration, log, manifest and Drive.
+type viewing struct {
+	*session
+	known *manifest.Reader
+	drive *remote.Drive
+}
+
+// openView makes a viewing for command. It takes no lock: a run may go on
+// beside it.
+func (a *app) openView(command string) (v *viewing, err error) {
+	cfg, err := a.readingConfig()
+	if err != nil {
+		return nil, err
+	}
+	opening := &viewing{session: &session{config: cfg}}
+	defer func() {
+		if err != nil {
+			opening.Close()
+		}
+	}()
+	v = opening
+	if v.known, err = a.view(cfg); err != nil {
+		return nil, err
+	}
+	v.closers = append(v.closers, v.known)
+	if err := a.openLog(v.session); err != nil {
+		return nil, err
+	}
+	installation, err := backup.InstallationOf(v.known)
+	if err != nil {
+		return nil, err
+	}
+	v.drive, _, err = a.openDrive(v.session, installation, false)
+	return v, err
+}
