@@ -64,6 +64,7 @@ func (d *Drive) send(ctx context.Context, calls []*call, done func(*call)) error
 				done(c)
 				continue
 			}
+			c.unsure = c.unsure || c.err.Class == Transient
 			again, pause = append(again, c), max(pause, wait)
 		}
 		if len(again) > 0 {

@@ -29,6 +29,7 @@ type call struct {
 	answer []byte // of the call that succeeded
 	err    *Error // why it did not
 	kept   error  // what before returned
+	unsure bool   // an earlier request with it may have had its effect
 }
 
 // writes is what the call spends at the pacer.

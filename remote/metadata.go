@@ -2,6 +2,7 @@ package remote
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -122,7 +123,11 @@ func (r *run) answered(ctx context.Context, c *call, began time.Time) {
 		r.copied(ctx, c, began)
 		return
 	}
-	if c.kept != nil {
+	switch {
+	case c.kept != nil && c.unsure: // a failure, after which the next run asks Drive
+		r.fail(op, fmt.Errorf("Drive may have done it, but now: %w", c.kept))
+		return
+	case c.kept != nil:
 		r.hold(op, c.kept.Error())
 		return
 	}
