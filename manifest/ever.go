@@ -90,3 +90,39 @@ func (r *Reader) foldersEver(dir FolderVersion, name string) ([]FolderVersion, e
 	}
 	return cut, nil
 }
+
+// Vanished calls each for the last version of every name that is in no folder
+// any more, in no particular order.
+func (r *Reader) Vanished(each func(Version) error) error {
+	var last *Version
+	flush := func() error {
+		if last == nil {
+			return nil
+		}
+		v := *last
+		last = nil
+		row, found, err := r.Row(v.Folder)
+		if err != nil {
+			return err
+		}
+		if found {
+			if now, err := r.entry(row, v.Name); err != nil || now != nil {
+				return err
+			}
+		}
+		return each(v)
+	}
+	err := r.eachVersion(selectVersion+"ORDER BY folder, name, rowid", func(v Version) error {
+		if last != nil && (last.Folder != v.Folder || last.Name != v.Name) {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+		last = &v
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return flush()
+}

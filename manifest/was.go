@@ -39,17 +39,23 @@ func (r *Reader) FileWas(id FileID) ([]Version, error) {
 }
 
 func (r *Reader) versions(query string, args ...driver.Value) (list []Version, err error) {
-	err = r.c.query(query, func(v []driver.Value) error {
+	err = r.eachVersion(query, func(v Version) error {
+		list = append(list, v)
+		return nil
+	}, args...)
+	return list, err
+}
+
+func (r *Reader) eachVersion(query string, each func(Version) error, args ...driver.Value) error {
+	return r.c.query(query, func(v []driver.Value) error {
 		w := Version{Folder: FolderID(integer(v[0])), From: RunID(integer(v[2])), To: RunID(integer(v[3])), Reason: EndReason(text(v[12]))}
 		w.Name = text(v[1])
 		w.FileID, w.HeadRevision, w.Since = FileID(text(v[4])), text(v[5]), integer(v[2])
 		w.Size, w.ModTime, w.Mode, w.Kind = integer(v[6]), integer(v[9]), uint32(integer(v[10])), Kind(integer(v[11]))
 		copy(w.MD5[:], blob(v[7]))
 		copy(w.Hash[:], blob(v[8]))
-		list = append(list, w)
-		return nil
+		return each(w)
 	}, args...)
-	return list, err
 }
 
 const selectFolderVersion = "SELECT folder, parent, name, from_run, to_run, file_id, mode, mtime FROM folder_was "

@@ -1,0 +1,301 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"github.com/autocloudbackup/acb/manifest"
+)
+
+// lsFlags are the flags of "acb ls".
+type lsFlags struct {
+	at        string
+	long      bool
+	links     bool
+	recursive bool
+	json      bool
+}
+
+func (a *app) lsCommand() *cobra.Command {
+	var f lsFlags
+	cmd := &cobra.Command{
+		Use:   "ls [PATH]...",
+		Short: "List what is backed up, as of now or of a moment; asks nobody",
+		Long: `Ls lists what is backed up of a file or folder, whether it is there now or not;
+without a PATH, the folders that are backed up. A folder ends with a slash. It
+works while a backup runs, and sends nothing.
+
+` + exitCodesHelp,
+		Example: `  acb ls -l ~/Documents
+  acb ls --at "2026-11-20 18:00" ~/Photos
+  acb ls --json ~/Documents/thesis.odt   size, sums, versions, link`,
+		RunE: func(_ *cobra.Command, args []string) error { return a.ls(f, args) },
+	}
+	fl := cmd.Flags()
+	fl.StringVar(&f.at, "at", "", "what was there at that `moment`, or after the run of that number")
+	fl.BoolVarP(&f.long, "long", "l", false, "with mode, size and time")
+	fl.BoolVar(&f.links, "link", false, "with the address on Drive")
+	fl.BoolVarP(&f.recursive, "recursive", "R", false, "with all that is below")
+	fl.BoolVar(&f.json, "json", false, "print one JSON object a line")
+	return cmd
+}
+
+func (a *app) ls(f lsFlags, args []string) error {
+	cfg, err := a.readingConfig()
+	if err != nil {
+		return err
+	}
+	known, err := a.view(cfg)
+	if err != nil {
+		return err
+	}
+	defer known.Close()
+	run, err := a.runAt(known, f.at)
+	if err != nil {
+		return err
+	}
+	l := &lister{app: a, known: known, view: known.At(run), flags: f}
+	if len(args) == 0 {
+		return l.tops()
+	}
+	for _, arg := range args {
+		p, err := backedUp(arg)
+		if err != nil {
+			return &exitError{exitUsage, err}
+		}
+		if err := l.list(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// A lister lists parts of a view.
+type lister struct {
+	*app
+	known *manifest.Reader
+	view  manifest.View
+	flags lsFlags
+}
+
+// list lists what was at a path.
+func (l *lister) list(p manifest.Path) error {
+	dir, file, found, err := l.view.Lookup(p)
+	switch {
+	case err != nil:
+		return err
+	case !found:
+		return &exitError{exitPartial, fmt.Errorf("%s: nothing is backed up there; acb find NAME looks for names at any time", shown(p))}
+	case file != nil:
+		return l.file(p, *file)
+	case l.flags.recursive:
+		return l.view.Walk(dir.ID, func(at manifest.Path, d manifest.FolderVersion, files []manifest.Version) error {
+			if at != p {
+				if err := l.folder(at, d); err != nil {
+					return err
+				}
+			}
+			return l.files(at, files)
+		})
+	}
+	folders, err := l.view.Folders(dir.ID)
+	if err != nil {
+		return err
+	}
+	files, err := l.view.Files(dir.ID)
+	if err != nil {
+		return err
+	}
+	for _, d := range folders {
+		if err := l.folder(p.Join(d.Name), d); err != nil {
+			return err
+		}
+	}
+	return l.files(p, files)
+}
+
+// tops lists the topmost folders and files that are backed up for themselves.
+func (l *lister) tops() error {
+	var down func(p manifest.Path, id manifest.FolderID) error
+	down = func(p manifest.Path, id manifest.FolderID) error {
+		folders, err := l.view.Folders(id)
+		if err != nil {
+			return err
+		}
+		for _, d := range folders {
+			at := p.Join(d.Name)
+			if d.Flags.Has(manifest.Prefix) {
+				err = down(at, d.ID)
+			} else {
+				err = l.folder(at, d)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		files, err := l.view.Files(id)
+		if err != nil {
+			return err
+		}
+		return l.files(p, files)
+	}
+	return down("", manifest.Root)
+}
+
+func (l *lister) files(in manifest.Path, files []manifest.Version) error {
+	for _, file := range files {
+		if err := l.file(in.Join(file.Name), file); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *lister) folder(p manifest.Path, d manifest.FolderVersion) error {
+	if l.flags.json {
+		return l.put(jsonEntry{
+			Type: manifest.Dir.String(), Path: exact(p), Modified: moment(d.ModTime), Mode: fmt.Sprintf("%04o", d.Mode),
+			ID: string(d.FileID), Link: folderLink(d.FileID), Since: int64(d.From), Flags: flagNames(d.Flags),
+		})
+	}
+	l.line(modeText("d", d.Mode), "-", d.ModTime, shown(p)+"/", d.Flags, folderLink(d.FileID))
+	return nil
+}
+
+func (l *lister) file(p manifest.Path, v manifest.Version) error {
+	if l.flags.json {
+		before, err := l.known.EntriesWere(v.Folder, v.Name)
+		if err != nil {
+			return err
+		}
+		e := entryJSON(p, v)
+		e.Versions = len(before)
+		if v.To == manifest.Now {
+			e.Versions++
+		}
+		return l.put(e)
+	}
+	kind := "-"
+	if v.Kind == manifest.Symlink {
+		kind = "l"
+	}
+	l.line(modeText(kind, v.Mode), humanize.IBytes(uint64(v.Size)), v.ModTime, shown(p), v.Flags, fileLink(v.FileID))
+	return nil
+}
+
+// line writes one entry for a person.
+func (l *lister) line(mode, size string, mtime int64, name string, flags manifest.Flags, link string) {
+	var b strings.Builder
+	if l.flags.long {
+		at := time.Unix(0, mtime).In(l.now().Location()).Format("2006-01-02 15:04")
+		if mtime == 0 {
+			at = strings.Repeat(" ", len(at)-1) + "-"
+		}
+		fmt.Fprintf(&b, "%s %8s  %s  ", mode, size, at)
+	}
+	b.WriteString(name)
+	if names := flagNames(flags); len(names) > 0 {
+		fmt.Fprintf(&b, "  (%s)", strings.Join(names, ", "))
+	}
+	if l.flags.links {
+		b.WriteString("  " + link)
+	}
+	fmt.Fprintln(l.out, b.String())
+}
+
+func (l *lister) put(e jsonEntry) error {
+	enc := json.NewEncoder(l.out)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(e); err != nil {
+		return fmt.Errorf("write output: %w", err)
+	}
+	return nil
+}
+
+// A jsonEntry is a file or folder as it is backed up.
+type jsonEntry struct {
+	Type     string     `json:"type"` // "file", "symlink" or "folder"
+	Path     string     `json:"path"`
+	Size     *int64     `json:"size,omitempty"` // bytes
+	Modified *time.Time `json:"modified"`
+	Mode     string     `json:"mode"`
+	BLAKE3   string     `json:"blake3,omitempty"`
+	MD5      string     `json:"md5,omitempty"`
+	ID       string     `json:"id"`
+	Revision string     `json:"revision,omitempty"`
+	Link     string     `json:"link"`
+	Since    int64      `json:"since_run"`
+	Until    int64      `json:"until_run,omitempty"`
+	Ended    string     `json:"ended,omitempty"` // why, if it is not there any more
+	Kept     string     `json:"kept,omitempty"`  // what Drive should still have of it
+	Versions int        `json:"versions,omitempty"`
+	Flags    []string   `json:"flags,omitempty"`
+}
+
+func entryJSON(p manifest.Path, v manifest.Version) jsonEntry {
+	e := jsonEntry{
+		Type: v.Kind.String(), Path: exact(p), Size: &v.Size, Modified: moment(v.ModTime), Mode: fmt.Sprintf("%04o", v.Mode),
+		ID: string(v.FileID), Revision: v.HeadRevision, Link: fileLink(v.FileID), Since: int64(v.From), Flags: flagNames(v.Flags),
+	}
+	if !v.Hash.IsZero() {
+		e.BLAKE3 = v.Hash.String()
+	}
+	if !v.MD5.IsZero() {
+		e.MD5 = v.MD5.String()
+	}
+	if v.To != manifest.Now {
+		e.Until, e.Ended = int64(v.To), string(v.Reason)
+	}
+	return e
+}
+
+// moment returns a stored time, nil for none.
+func moment(ns int64) *time.Time {
+	if ns == 0 {
+		return nil
+	}
+	t := time.Unix(0, ns).UTC()
+	return &t
+}
+
+// fileLink is where a browser shows a file. Source: Drive's webViewLink of
+// files that are no Google documents.
+func fileLink(id manifest.FileID) string {
+	return "https://drive.google.com/file/d/" + string(id) + "/view"
+}
+
+// folderLink is where a browser shows a folder. Source: likewise.
+func folderLink(id manifest.FileID) string {
+	return "https://drive.google.com/drive/folders/" + string(id)
+}
+
+// modeText writes a mode as ls does, without the rarer bits.
+func modeText(kind string, mode uint32) string {
+	const letters = "rwxrwxrwx"
+	text := []byte(letters)
+	for i := range text {
+		if mode&(1<<(8-i)) == 0 {
+			text[i] = '-'
+		}
+	}
+	return kind + string(text)
+}
+
+// flagNames says what is special about an entry.
+func flagNames(f manifest.Flags) []string {
+	var names []string
+	for _, n := range []struct {
+		flag manifest.Flags
+		name string
+	}{{manifest.Retired, "retired"}, {manifest.Pinned, "pinned"}, {manifest.Lost, "lost"}} {
+		if f.Has(n.flag) {
+			names = append(names, n.name)
+		}
+	}
+	return names
+}
