@@ -27,6 +27,9 @@ type Env struct {
 	Journal Journal
 	// Gen guards against a cloned or rolled-back manifest.
 	Gen Gen
+	// Halt is what the last Apply returned, nil if there was none: what Drive
+	// refused then is not tried again blindly.
+	Halt *Halt
 	// Sent, when set, is told of content bytes as they leave, in small
 	// numbers and from several goroutines.
 	Sent func(bytes int)
@@ -85,9 +88,11 @@ type Result struct {
 	Held []Held
 	// Lost are items that Drive does not have any more.
 	Lost []manifest.FileID
-	// Stopped is why contents were no longer sent: the class is StorageFull
-	// or DailyCap. Nil means that nothing stopped them.
+	// Stopped is why contents were no longer sent, or not all: the class is
+	// StorageFull, ItemsFull or DailyCap. Nil means that nothing stopped them.
 	Stopped *Error
+	// Halt is for Env.Halt of the next Apply; nil when nothing stands in the way.
+	Halt *Halt
 	// GenSent: the host folder may hold Gen.Next now. GenRaised: it does.
 	GenSent, GenRaised bool
 }
@@ -140,6 +145,7 @@ func (d *Drive) Apply(ctx context.Context, stages [][]*plan.Op, env Env) (Result
 	defer stop(nil)
 	r := newRun(d, env, stages, stop)
 	defer func() { d.fresh = false }()
+	r.result.Halt = env.Halt
 	if err := r.checkGen(ctx, stages); err != nil {
 		return r.result, err
 	}

@@ -124,7 +124,7 @@ func (d *Drive) exchange(ctx context.Context, batch []*call) {
 			v.accepted += c.writes()
 			continue
 		}
-		v.after = max(v.after, c.err.RetryAfter)
+		v.after = max(v.after, c.err.wait())
 		if c.err.Class == RateLimit {
 			v.refused++
 			v.read = v.read && c.writes() == 0

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
-	"sync"
 	"time"
 
 	"github.com/zeebo/blake3"
@@ -31,38 +29,6 @@ const (
 // errBusy says that a file changed while it was read.
 var errBusy = errors.New("it changes while it is read")
 
-// contents sends the contents of ops, Options.Transfers at a time. Ids are
-// reserved and journaled block by block, in the order of ops.
-func (r *run) contents(ctx context.Context, ops []*plan.Op) {
-	work := make(chan *plan.Op)
-	var wg sync.WaitGroup
-	for range min(r.d.opt.Transfers, len(ops)) {
-		wg.Go(func() {
-			for op := range work {
-				r.content(ctx, op)
-			}
-		})
-	}
-	for block := range slices.Chunk(ops, maxIDs) {
-		var err error
-		if e := r.stopped(); e != nil {
-			err = e.again() // no ids for what will not be sent
-		} else if ctx.Err() == nil {
-			err = r.begin(ctx, block)
-		}
-		for i, op := range block {
-			block[i] = nil // whoever works on it lets go of it at its end
-			if err != nil {
-				r.fail(op, err)
-				continue
-			}
-			work <- op
-		}
-	}
-	close(work)
-	wg.Wait()
-}
-
 // content sends the content of one operation and takes in how it ended. A
 // file that changes meanwhile is tried three times.
 func (r *run) content(ctx context.Context, op *plan.Op) {
@@ -83,7 +49,7 @@ func (r *run) content(ctx context.Context, op *plan.Op) {
 			err = r.mend(ctx, op, s.stat, f)
 		}
 		if err != nil {
-			r.fail(op, err)
+			r.refused(ctx, op, err, s != nil && s.counted)
 			return
 		}
 		r.ack(Ack{Op: op, Content: contentOf(f, s.facts.hash), Stat: s.stat, Bytes: sent}, began)
@@ -96,8 +62,8 @@ func (r *run) deliver(ctx context.Context, op *plan.Op) (*sender, *drive.File, e
 	if ctx.Err() != nil {
 		return nil, nil, classify(context.Canceled)
 	}
-	if e := r.stopped(); e != nil {
-		return nil, nil, e.again()
+	if e := r.halted(op); e != nil {
+		return nil, nil, e
 	}
 	parent, err := r.parent(op.Parent)
 	if err != nil {
@@ -112,7 +78,10 @@ func (r *run) deliver(ctx context.Context, op *plan.Op) (*sender, *drive.File, e
 	if err != nil {
 		return nil, nil, fmt.Errorf("stat: %w", err)
 	}
-	s := &sender{run: r, op: op, parent: parent, content: c, stat: st, create: op.Kind.Creates() && !r.exists(op)}
+	s := &sender{
+		run: r, op: op, parent: parent, content: c, stat: st,
+		create: op.Kind.Creates() && !r.exists(op), counted: r.room.take(op),
+	}
 	f, err := s.send(ctx)
 	return s, f, err
 }
@@ -134,6 +103,7 @@ type sender struct {
 	stat    manifest.Stat // when it was opened
 	create  bool          // a new item; otherwise new content for one there is
 	clamp   bool          // the modification time was refused
+	counted bool          // by room
 	facts   facts
 	sent    counted
 }

@@ -176,39 +176,6 @@ func TestUnusableIDs(t *testing.T) {
 	}
 }
 
-// Full storage stops contents, and trashes with them; the rest goes on.
-func TestStorageFull(t *testing.T) {
-	h := newHouse(t, drivetest.Options{StorageLimit: 100})
-	h.settle()
-	h.apply(h.firstRun(3)...)
-	h.write("g", strings.Repeat("x", 200))
-	h.write("h", "y")
-	move := again(plan.MoveFile, h.ack("f0.txt"))
-	move.Name, move.Path = "moved", "moved"
-	r := h.apply([]*plan.Op{move}, []*plan.Op{h.upload(manifest.Root, "g")}, []*plan.Op{h.upload(manifest.Root, "h")},
-		[]*plan.Op{patchOf("f1.txt")(h)}, []*plan.Op{again(plan.TrashFile, h.ack("f2.txt"))})
-	if r.Done != 2 || r.Failed != 2 || len(r.Held) != 1 || r.Stopped == nil || r.Stopped.Class != remote.StorageFull {
-		t.Errorf("%+v %v", r, h.failed)
-	}
-	if n := h.srv.Stats().Requests[drivetest.UploadMulti]; n != 3+1 {
-		t.Errorf("%d uploads", n)
-	}
-}
-
-// The daily cap hides behind a rate limit with its own wording; once that
-// does not pass, contents stop.
-func TestDailyCap(t *testing.T) {
-	h := newHouse(t, drivetest.Options{DailyUpload: 10})
-	h.settle()
-	h.apply(h.firstRun(1)...)
-	h.write("g", "y")
-	h.write("h", "y")
-	r := h.apply([]*plan.Op{h.upload(manifest.Root, "g"), h.upload(manifest.Root, "h")}, []*plan.Op{patchOf("f0.txt")(h)})
-	if r.Stopped == nil || r.Stopped.Class != remote.DailyCap || r.Done != 1 || r.Failed != 2 {
-		t.Errorf("%+v %v", r, h.failed)
-	}
-}
-
 // A dead sign-in ends the run at once.
 func TestAuthDead(t *testing.T) {
 	h := newHouse(t, drivetest.Options{})
@@ -298,7 +265,7 @@ func TestOddTimes(t *testing.T) {
 func TestRefused(t *testing.T) {
 	h := newHouse(t, drivetest.Options{})
 	h.settle()
-	for i, reason := range []string{"numChildrenInNonRootLimitExceeded", "myDriveHierarchyDepthLimitExceeded", "propertyLengthLimitExceeded"} {
+	for i, reason := range []string{"appNotAuthorizedToFile", "insufficientParentPermissions", "propertyLengthLimitExceeded"} {
 		h.srv.Inject(drivetest.Nth(drivetest.UploadMulti, 1, drivetest.Refuse(403, reason)))
 		clear(h.failed)
 		var ops []*plan.Op

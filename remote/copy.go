@@ -26,7 +26,7 @@ func (r *run) copyCall(op *plan.Op, parent manifest.FileID, clamp bool) *call {
 	return &call{
 		method: http.MethodPost, path: filePath(op.File.Twin.FileID) + "/copy",
 		query: r.d.shared(url.Values{"fields": {fileFields}}), body: m, op: op,
-		before: func() error { return r.asScanned(op) },
+		before: func() error { return r.asScanned(op) }, tries: r.tries(),
 	}
 }
 
@@ -47,8 +47,8 @@ func (r *run) asScanned(op *plan.Op) error {
 // prepareCopy makes the call of a Copy; nil when there is nothing to copy, or
 // no room for it.
 func (r *run) prepareCopy(op *plan.Op) *call {
-	if e := r.stopped(); e != nil {
-		r.fail(op, e.again())
+	if e := r.halted(op); e != nil {
+		r.fail(op, e)
 		return nil
 	}
 	if op.File.Twin.FileID == "" || op.File.Twin.Hash != op.File.New.Hash {
@@ -90,7 +90,7 @@ func (r *run) copied(ctx context.Context, c *call, began time.Time) {
 		}
 		r.sendInstead(op, not.error)
 	case err != nil:
-		r.fail(op, err)
+		r.refused(ctx, op, err, false)
 	default:
 		r.ack(Ack{Op: op, Stat: op.Stat, Content: contentOf(f, op.File.Twin.Hash)}, began)
 	}

@@ -149,11 +149,8 @@ func (d *Drive) Account(ctx context.Context) (Account, error) {
 	if d.account != nil {
 		return *d.account, nil
 	}
-	var got *drive.About
-	if e := d.read(ctx, func(ctx context.Context) (err error) {
-		got, err = d.svc.About.Get().Fields("user(permissionId,emailAddress,displayName),storageQuota").Context(ctx).Do()
-		return err
-	}); e != nil {
+	got, e := d.about(ctx)
+	if e != nil {
 		return Account{}, e.about("ask whose Drive it is", "", "")
 	}
 	a := &Account{}
@@ -165,4 +162,25 @@ func (d *Drive) Account(ctx context.Context) (Account, error) {
 	}
 	d.account = a
 	return *a, nil
+}
+
+func (d *Drive) about(ctx context.Context) (got *drive.About, e *Error) {
+	e = d.read(ctx, func(ctx context.Context) (err error) {
+		got, err = d.svc.About.Get().Fields("user(permissionId,emailAddress,displayName),storageQuota").Context(ctx).Do()
+		return err
+	})
+	return got, e
+}
+
+// left is how many bytes Drive has room for at this moment; ok is false if it
+// does not say. What a shared drive has left, it never says.
+func (d *Drive) left(ctx context.Context) (bytes int64, ok bool) {
+	if d.opt.SharedDrive != "" {
+		return 0, false
+	}
+	got, e := d.about(ctx)
+	if e != nil || got.StorageQuota == nil || got.StorageQuota.Limit == 0 {
+		return 0, false
+	}
+	return max(got.StorageQuota.Limit-got.StorageQuota.Usage, 0), true
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -24,6 +25,7 @@ const (
 	Transient                // the same request may succeed later; its work may have been done
 	RateLimit                // too fast; nothing was done
 	StorageFull              // no room on Drive: content waits, everything else goes on
+	ItemsFull                // no more items in the account or shared drive: what is new waits
 	DailyCap                 // today's upload volume or quota is spent: content waits
 	Auth                     // the sign-in is dead or too narrow: nothing more will work
 	NotFound                 // Drive has no such item, or does not show it to us
@@ -33,12 +35,25 @@ const (
 )
 
 var classNames = [...]string{
-	"permanent", "transient", "rate limit", "storage full", "daily cap",
+	"permanent", "transient", "rate limit", "storage full", "items full", "daily cap",
 	"auth", "not found", "conflict", "bad id", "canceled",
 }
 
 // String returns the class as logs use it.
 func (c Class) String() string { return classNames[c] }
+
+// MarshalText writes the class as logs do.
+func (c Class) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (c *Class) UnmarshalText(text []byte) error {
+	i := slices.Index(classNames[:], string(text))
+	if i < 0 {
+		return fmt.Errorf("no class of errors is called %.40q", text)
+	}
+	*c = Class(i)
+	return nil
+}
 
 // An Error is a request that did not succeed.
 type Error struct {
@@ -50,6 +65,7 @@ type Error struct {
 	Reason     string        // Drive's reason code
 	Message    string        // Drive's words
 	RetryAfter time.Duration // what the answer asked for; 0 when it did not
+	Until      time.Time     // of a DailyCap: when it is over, at the latest; zero when unknown
 	Err        error         // the cause when no answer came; never holds a session address
 }
 
@@ -82,38 +98,90 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // hint says what a person can do.
 func (e *Error) hint() string {
-	switch {
-	case e.Reason == "accessNotConfigured":
-		return "enable the Google Drive API in the Google Cloud project of your credentials"
-	case e.Class == StorageFull:
+	if h := hints[e.Reason]; h != nil {
+		folder, _ := e.Path.Split()
+		return h(string(folder), string(e.Path))
+	}
+	switch e.Class {
+	case StorageFull:
 		return "Drive is full: free some room, empty its trash, or get more storage"
-	case e.Class == DailyCap:
-		return "today's upload quota is spent; the next run after it renews goes on from here"
-	case e.Class == Auth:
+	case DailyCap:
+		if e.Until.IsZero() {
+			return "today's upload quota is spent; the next run after it renews goes on from here"
+		}
+		return "today's upload quota is spent; uploads go on after " + e.Until.Format("2006-01-02 15:04")
+	case Auth:
 		return "sign in with: acb auth"
 	}
 	return ""
+}
+
+// reasonCrowded is Drive's reason for a folder that takes no more items.
+const reasonCrowded = "numChildrenInNonRootLimitExceeded"
+
+// hints say what to do about one reason, given the path of the item that was
+// refused and the folder that it is in.
+// Source: Drive API guides, folder and shared drive limits, "Resolve errors".
+var hints = map[string]func(folder, path string) string{
+	reasonCrowded: func(folder, _ string) string {
+		return "Drive allows 500,000 items in one folder, those in its trash included, and " + folder +
+			" has them: divide the folder up, or empty the trash of Drive"
+	},
+	"myDriveHierarchyDepthLimitExceeded": tooDeep,
+	"teamDriveHierarchyTooDeep":          tooDeep,
+	"teamDriveFileLimitExceeded": func(string, string) string {
+		return "a shared drive holds 500,000 items at most, those in its trash included: empty its trash, or use another one"
+	},
+	"activeItemCreationLimitExceeded": func(string, string) string {
+		return "an account may create 500 million items: delete what it does not need, or use another one"
+	},
+	"accessNotConfigured": func(string, string) string {
+		return "enable the Google Drive API in the Google Cloud project of your credentials"
+	},
+	"domainPolicy": func(string, string) string {
+		return "the administrator of this Google Workspace does not allow Drive apps: ask for acb's client id to be trusted"
+	},
+	"teamDriveMembershipRequired": func(string, string) string {
+		return "this account is no member of the shared drive: have it added, or sign in with one that is: acb auth"
+	},
+	"insufficientParentPermissions": func(folder, _ string) string {
+		return "this account may not write any more into the folder on Drive that holds " + folder
+	},
+	"insufficientFilePermissions": func(string, string) string {
+		return "this account may not change the item on Drive any more: somebody else has made it theirs, or read-only"
+	},
+	"appNotAuthorizedToFile": func(string, string) string {
+		return "acb has no access to the item on Drive any more: it was made with other credentials, or access was taken away in the account"
+	},
+}
+
+func tooDeep(_, path string) string {
+	return "Drive allows 100 folders within each other, and " + path + " would be one more: move it up, or put it into ignore"
 }
 
 // reasons gives the class of a refusal that only its reason tells, whatever
 // its status. Source: Drive API guide, "Resolve errors"; client practice for
 // the reasons the guide leaves out.
 var reasons = map[string]Class{
-	"userRateLimitExceeded":    RateLimit,
-	"rateLimitExceeded":        RateLimit,
-	"sharingRateLimitExceeded": RateLimit,
-	"failedPrecondition":       RateLimit, // seen as a passing quota refusal
-	"dailyLimitExceeded":       DailyCap,
-	"storageQuotaExceeded":     StorageFull,
-	"quotaExceeded":            StorageFull,
-	"insufficientPermissions":  Auth, // the token lacks the scope
-	"accessNotConfigured":      Auth, // the Drive API is off in the user's Google project
-	"authError":                Auth,
-	"fileIdInUse":              Conflict,
-	"fileIdNotUsable":          BadID,
-	"notFound":                 NotFound,
-	"backendError":             Transient,
-	"internalError":            Transient,
+	"userRateLimitExceeded":           RateLimit,
+	"rateLimitExceeded":               RateLimit,
+	"sharingRateLimitExceeded":        RateLimit,
+	"failedPrecondition":              RateLimit, // seen as a passing quota refusal
+	"dailyLimitExceeded":              DailyCap,
+	"storageQuotaExceeded":            StorageFull,
+	"quotaExceeded":                   StorageFull,
+	"activeItemCreationLimitExceeded": ItemsFull,
+	"teamDriveFileLimitExceeded":      ItemsFull,
+	"domainPolicy":                    Auth, // no sign-in of this account will do
+	"teamDriveMembershipRequired":     Auth, // likewise
+	"insufficientPermissions":         Auth, // the token lacks the scope
+	"accessNotConfigured":             Auth, // the Drive API is off in the user's Google project
+	"authError":                       Auth,
+	"fileIdInUse":                     Conflict,
+	"fileIdNotUsable":                 BadID,
+	"notFound":                        NotFound,
+	"backendError":                    Transient,
+	"internalError":                   Transient,
 }
 
 // classOf classifies an answer.
@@ -187,7 +255,22 @@ func fromAnswer(g *googleapi.Error) *Error {
 		e.Message = firstLine(g.Body) // upload servers answer in plain text
 	}
 	e.Class = classOf(e.Status, e.Reason, e.Message)
+	if e.Class == RateLimit && e.RetryAfter > longestWait {
+		e.Class = DailyCap
+	}
 	return e
+}
+
+// longestWait is the longest that a run stands still because an answer asks it
+// to; a refusal for longer is one for the day.
+const longestWait = time.Hour
+
+// wait is how long nothing may leave after e.
+func (e *Error) wait() time.Duration {
+	if e.Class == DailyCap {
+		return 0 // it concerns contents, and the run knows
+	}
+	return min(e.RetryAfter, longestWait)
 }
 
 // retryAfter reads a Retry-After, which Drive does not promise to send: seconds,

@@ -17,7 +17,7 @@ import (
 func (r *run) metadata(ctx context.Context, ops []*plan.Op, last bool) {
 	for len(ops) > 0 && ctx.Err() == nil {
 		n := min(len(ops), maxIDs)
-		block := ops[:n]
+		block := r.sift(ops[:n:n])
 		ops = ops[n:]
 		if err := r.begin(ctx, block); err != nil {
 			for _, op := range block {
@@ -148,7 +148,7 @@ func (r *run) answered(ctx context.Context, c *call, began time.Time) {
 		err = r.mend(ctx, op, op.Stat, f)
 	}
 	if err != nil {
-		r.fail(op, err)
+		r.refused(ctx, op, err, false)
 		return
 	}
 	if (op.Kind == plan.MoveFile || op.Kind == plan.Patch) && drifted(op, f) {
@@ -191,7 +191,7 @@ func (r *run) redo(ctx context.Context, op *plan.Op, e *Error) (*drive.File, err
 		return r.repeat(ctx, op, false)
 	case e.Status == 400 && oddTime(op.Stat.ModTime, r.d.opt.Now()):
 		return r.repeat(ctx, op, true)
-	case e.Class == NotFound || e.Reason == "cannotAddParent":
+	case e.Class == NotFound || e.Reason == "cannotAddParent" || e.Reason == "teamDrivesParentLimit":
 		return r.replace(ctx, op, e)
 	}
 	return nil, e

@@ -49,6 +49,22 @@ func TestSharedDrive(t *testing.T) {
 	if n := h.srv.Tree(h.opt.SharedDrive)["Auto Cloud Backup/laptop"]; n.ID != string(h.lay.Host) {
 		t.Errorf("not on the shared drive: %v", h.srv.Tree(h.opt.SharedDrive))
 	}
+	// What somebody has moved there meanwhile would have two parents.
+	other, err := h.srv.AddFolder(h.opt.SharedDrive, "other")
+	if err == nil {
+		err = h.srv.Move(string(h.ack("e/a.txt").Content.FileID), other)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	move := again(plan.MoveFile, h.ack("e/a.txt"))
+	move.Name, move.Path, move.Parent = "a.txt", "a.txt", manifest.Root
+	h.disk["a.txt"] = h.disk["e/a.txt"]
+	delete(h.disk, "e/a.txt")
+	if h.apply([]*plan.Op{move}); len(h.failed) > 0 {
+		t.Errorf("failed: %v", h.failed)
+	}
+	s.check()
 	known := h.lay
 	h.lay = remote.Layout{}
 	h.restart()

@@ -36,7 +36,7 @@ func (s *sender) putSmall(ctx context.Context) (*drive.File, error) {
 	tail := []byte("\r\n--" + boundary + "--\r\n")
 	method, address := s.target("multipart")
 	var f *drive.File
-	if e := s.run.d.try(ctx, 1, func(ctx context.Context) error {
+	if e := s.run.d.try(ctx, 1, s.run.tries(), func(ctx context.Context) error {
 		resp, answer, err := s.post(ctx, upload{
 			method: method, address: address,
 			header: http.Header{"Content-Type": {"multipart/related; boundary=" + boundary}},

@@ -126,9 +126,10 @@ func TestAccountChanges(t *testing.T) {
 }
 
 // A large content flows while small ones wait for their turn to be written,
-// and the other way round: the run takes as long as the scarcer of the two.
+// and the other way round, whichever comes first in the plan: the run takes as
+// long as the scarcer of the two.
 func TestBytesFlowWhileWritesWait(t *testing.T) {
-	for _, transfers := range []int{1, 2, 4} {
+	for _, transfers := range []int{2, 4} {
 		for _, first := range []bool{true, false} { // the large one comes first
 			t.Run(fmt.Sprintf("%d transfers, large first %v", transfers, first), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
@@ -146,8 +147,11 @@ func TestBytesFlowWhileWritesWait(t *testing.T) {
 					}
 					took := h.took(ops).Seconds()
 					h.check()
-					st := h.srv.Stats()
-					t.Logf("%.1f s, %d refused", took, st.Refused)
+					writes := (150 + 2 - 10) / 3.0
+					t.Logf("%.1f s, the writes alone %.1f s, one line for the bytes alone 40 s", took, writes)
+					if took > 1.05*writes || h.srv.Stats().Refused > 0 {
+						t.Errorf("%.1f s, want %.1f; %d refused", took, writes, h.srv.Stats().Refused)
+					}
 				})
 			})
 		}

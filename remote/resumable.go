@@ -76,7 +76,7 @@ func (s *sender) open(ctx context.Context) (*session, error) {
 	m := s.meta()
 	method, address := s.target("resumable")
 	ses := &session{total: s.stat.Size}
-	e := d.try(ctx, 1, func(ctx context.Context) error {
+	e := d.try(ctx, 1, s.run.tries(), func(ctx context.Context) error {
 		resp, answer, err := s.post(ctx, upload{
 			method: method, address: address,
 			header: http.Header{
@@ -213,7 +213,7 @@ func (s *sender) readChunk(off, size int64, sum *digest) chunk {
 // After anything but a clear answer it asks what is stored and goes on there.
 // The file is returned when the upload is complete.
 func (s *sender) sendChunk(ctx context.Context, ses *session, c *chunk, last bool) (*drive.File, error) {
-	var t tries
+	t := s.run.tries()
 	idle := 0
 	for {
 		at := ses.stored
@@ -240,7 +240,7 @@ func (s *sender) sendChunk(ctx context.Context, ses *session, c *chunk, last boo
 		case ses.stored == c.end() && !last:
 			return nil, nil
 		case ses.stored > at:
-			idle, t = 0, tries{}
+			idle, t = 0, s.run.tries()
 		default:
 			if idle++; idle > idleRounds {
 				return nil, &Error{Class: Transient, Status: http.StatusPermanentRedirect,

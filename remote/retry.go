@@ -10,6 +10,7 @@ import (
 const (
 	retriesTransient = 6  // about a minute of waiting
 	retriesRate      = 10 // about eight minutes
+	retriesCap       = 3  // a content refused in the words of the daily cap; about ten seconds
 	retriesNotFound  = 3  // a fresh item may be invisible for a moment
 	maxBackoff       = 64 * time.Second
 )
@@ -18,6 +19,10 @@ const (
 // says whether and when to try again.
 type tries struct {
 	transient, rate, auth, missing, parent int
+
+	// cap is how often the words of the daily cap may be a passing refusal;
+	// 0 means always: only contents are under it.
+	cap int
 }
 
 // next reports whether a call that ended with e is to be sent again, and after
@@ -32,9 +37,9 @@ func (t *tries) next(e *Error) (pause time.Duration, again bool) {
 		t.transient++
 		return backoff(t.transient - 1), t.transient <= retriesTransient
 	case e.Class == RateLimit:
-		t.rate++
-		if t.rate > retriesRate && e.Message == capMessage {
+		if t.rate++; t.cap > 0 && t.rate >= t.cap && e.Message == capMessage {
 			e.Class = DailyCap
+			return 0, false
 		}
 		return 0, t.rate <= retriesRate
 	case e.Class == Auth && e.Status == 401:
@@ -62,8 +67,7 @@ func backoff(n int) time.Duration {
 // try sends one request under the policy and the pacer. writes is how many
 // writes it spends. f gets a context that outlives ctx by the grace period, so
 // that an interrupt does not lose an answer that is on its way.
-func (d *Drive) try(ctx context.Context, writes int, f func(context.Context) error) *Error {
-	var t tries
+func (d *Drive) try(ctx context.Context, writes int, t tries, f func(context.Context) error) *Error {
 	for {
 		if err := d.pace.take(ctx, writes); err != nil {
 			return classify(err)
@@ -97,14 +101,14 @@ func (d *Drive) saw(e *Error, writes int, left time.Time) {
 		d.meter.throttled.Add(1)
 	}
 	if e != nil {
-		v.after = e.RetryAfter
+		v.after = e.wait()
 	}
 	d.pace.saw(v, left)
 }
 
 // read is try for a call of the generated client that changes nothing.
 func (d *Drive) read(ctx context.Context, f func(context.Context) error) *Error {
-	return d.try(ctx, 0, func(ctx context.Context) error {
+	return d.try(ctx, 0, tries{}, func(ctx context.Context) error {
 		w := d.watched(ctx)
 		defer w.end()
 		return w.cause(f(w.ctx))

@@ -37,6 +37,14 @@ type run struct {
 	raise   *call                    // the generation
 	dry     int                      // operations in a row that ended without Drive doing anything
 	result  Result
+
+	crowded   map[manifest.FolderID]*Error // folders that take nothing more
+	asked     time.Time                    // when Drive last refused all operations of a kind
+	delivered bool                         // a content arrived
+
+	room     room
+	recalled bool // what an earlier run was refused has been taken in
+	probing  bool // whether Drive takes contents is in doubt
 }
 
 func newRun(d *Drive, env Env, stages [][]*plan.Op, stop context.CancelCauseFunc) *run {
@@ -44,6 +52,7 @@ func newRun(d *Drive, env Env, stages [][]*plan.Op, stop context.CancelCauseFunc
 		d: d, env: env, stop: stop,
 		made: map[manifest.FolderID]manifest.FileID{}, missing: map[manifest.FolderID]error{},
 		bad: map[int]bool{}, lost: map[manifest.FileID]bool{}, there: map[manifest.FileID]bool{},
+		crowded: map[manifest.FolderID]*Error{}, room: room{turn: make(chan struct{}, 1)},
 	}
 	for _, ops := range stages {
 		for _, op := range ops {
@@ -59,6 +68,7 @@ func newRun(d *Drive, env Env, stages [][]*plan.Op, stop context.CancelCauseFunc
 // large files can ride with the metadata, then the contents of what turned out
 // not to be metadata alone.
 func (r *run) stage(ctx context.Context, ops []*plan.Op, last bool) {
+	r.recall(ctx, ops)
 	var contents, metadata []*plan.Op
 	for _, op := range ops {
 		if op.Kind.Sends() {
@@ -159,6 +169,7 @@ func (r *run) ack(a Ack, began time.Time) {
 	r.mu.Lock()
 	r.result.Done++
 	r.dry = 0
+	r.delivered = r.delivered || StorageFull.halts(op.Kind)
 	switch {
 	case op.Kind == plan.CreateFolder:
 		r.made[op.Folder] = a.Content.FileID
@@ -201,15 +212,16 @@ func (r *run) fail(op *plan.Op, err error) {
 		switch e.Class {
 		case Auth:
 			r.stop(e)
-		case StorageFull, DailyCap:
-			if r.result.Stopped == nil {
-				r.result.Stopped = e
-			}
+		case StorageFull, ItemsFull, DailyCap:
+			r.halt(e)
 		case Transient, RateLimit:
 			if r.dry++; r.dry >= dryLimit {
 				r.stop(fmt.Errorf("Drive cannot be reached: %w", e))
 			}
 		}
+	}
+	if e != nil && e.Reason == reasonCrowded {
+		r.crowded[op.Parent] = e.again()
 	}
 	if id, ok := IsLost(err); ok {
 		r.lost[id] = true
@@ -262,13 +274,6 @@ func (r *run) gone(folder manifest.FolderID, id manifest.FileID) error {
 	return err
 }
 
-// stopped returns why contents are not sent any more.
-func (r *run) stopped() *Error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.result.Stopped
-}
-
 // takeTail returns the house-keeping calls that are due: the hashes of large
 // files and, when the run has changed something or is about to, the
 // generation.
@@ -319,4 +324,5 @@ func (r *run) sum() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.result.Lost = slices.Sorted(maps.Keys(r.lost))
+	r.result.Halt = r.halting()
 }

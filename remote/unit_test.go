@@ -29,6 +29,10 @@ func TestClassify(t *testing.T) {
 		}
 		return g
 	}
+	late := func(err error, after string) error {
+		err.(*googleapi.Error).Header.Set("Retry-After", after)
+		return err
+	}
 	for _, tt := range []struct {
 		err  error
 		want Class
@@ -54,8 +58,22 @@ func TestClassify(t *testing.T) {
 		{answer(403, "cannotAddParent", ""), Permanent},
 		{answer(403, "fieldNotWritable", ""), Permanent},
 		{answer(403, "propertyLengthLimitExceeded", ""), Permanent},
+		{answer(403, "propertyCountLimitExceeded", ""), Permanent},
+		{answer(403, "parentNotAFolder", ""), Permanent},
 		{answer(403, "numChildrenInNonRootLimitExceeded", ""), Permanent},
 		{answer(403, "myDriveHierarchyDepthLimitExceeded", ""), Permanent},
+		{answer(403, "teamDriveHierarchyTooDeep", ""), Permanent},
+		{answer(403, "teamDriveFileLimitExceeded", ""), ItemsFull},
+		{answer(403, "activeItemCreationLimitExceeded", ""), ItemsFull},
+		{answer(403, "teamDrivesFolderMoveInNotSupported", ""), Permanent},
+		{answer(403, "teamDrivesParentLimit", ""), Permanent},
+		{answer(403, "teamDriveMembershipRequired", ""), Auth},
+		{answer(403, "domainPolicy", ""), Auth},
+		{answer(403, "userRateLimitExceeded", capMessage), RateLimit}, // until contents have tried it, see tries
+		{late(answer(429, "rateLimitExceeded", ""), "3600"), RateLimit},
+		{late(answer(429, "rateLimitExceeded", ""), "3601"), DailyCap},
+		{late(answer(503, "backendError", ""), "86400"), Transient},
+		{answer(416, "", ""), Permanent},
 		{answer(403, "forbidden", ""), Permanent},
 		{answer(404, "notFound", "File not found: X."), NotFound},
 		{answer(408, "", ""), Transient},
@@ -95,6 +113,53 @@ func TestClassify(t *testing.T) {
 	}
 }
 
+// What a person reads of a refusal names the folder or item, the limit, and
+// what to do.
+func TestHints(t *testing.T) {
+	until := time.Date(2026, 11, 23, 12, 30, 0, 0, time.UTC)
+	for _, tt := range []struct {
+		e    Error
+		want string
+	}{
+		{Error{Reason: "numChildrenInNonRootLimitExceeded"}, "500,000 items in one folder, those in its trash included, and /a/b has them"},
+		{Error{Reason: "myDriveHierarchyDepthLimitExceeded"}, "100 folders within each other, and /a/b/c would be one more"},
+		{Error{Reason: "teamDriveHierarchyTooDeep"}, "100 folders within each other, and /a/b/c would be one more"},
+		{Error{Reason: "teamDriveFileLimitExceeded", Class: ItemsFull}, "a shared drive holds 500,000 items at most"},
+		{Error{Reason: "activeItemCreationLimitExceeded", Class: ItemsFull}, "500 million items"},
+		{Error{Reason: "domainPolicy", Class: Auth}, "ask for acb's client id to be trusted"},
+		{Error{Reason: "teamDriveMembershipRequired", Class: Auth}, "no member of the shared drive"},
+		{Error{Reason: "accessNotConfigured", Class: Auth}, "enable the Google Drive API"},
+		{Error{Reason: "insufficientPermissions", Class: Auth}, "sign in with: acb auth"},
+		{Error{Reason: "insufficientParentPermissions"}, "may not write any more into the folder on Drive that holds /a/b"},
+		{Error{Reason: "insufficientFilePermissions"}, "may not change the item"},
+		{Error{Reason: "appNotAuthorizedToFile"}, "made with other credentials"},
+		{Error{Reason: "storageQuotaExceeded", Class: StorageFull}, "free some room"},
+		{Error{Reason: "userRateLimitExceeded", Class: DailyCap}, "the next run after it renews goes on from here"},
+		{Error{Reason: "userRateLimitExceeded", Class: DailyCap, Until: until}, "uploads go on after 2026-11-23 12:30"},
+	} {
+		tt.e.Status = 403
+		if got := tt.e.about("upload", "/a/b/c", "id").Error(); !strings.Contains(got, "upload /a/b/c: 403 "+tt.e.Reason+": ") || !strings.Contains(got, tt.want) {
+			t.Errorf("%s\nwant %s", got, tt.want)
+		}
+	}
+}
+
+// wait is what an answer's Retry-After keeps everything waiting for.
+func TestWait(t *testing.T) {
+	for _, tt := range []struct {
+		e    Error
+		want time.Duration
+	}{
+		{Error{Class: RateLimit, RetryAfter: time.Minute}, time.Minute},
+		{Error{Class: Transient, RetryAfter: 24 * time.Hour}, time.Hour},
+		{Error{Class: DailyCap, RetryAfter: 24 * time.Hour}, 0},
+	} {
+		if got := tt.e.wait(); got != tt.want {
+			t.Errorf("%s: %s", tt.e.Class, got)
+		}
+	}
+}
+
 func TestRetryPolicy(t *testing.T) {
 	for _, tt := range []struct {
 		e     Error
@@ -128,14 +193,18 @@ func TestRetryPolicy(t *testing.T) {
 			t.Errorf("%s %d %s: %d repetitions, want %d", tt.e.Class, tt.e.Status, tt.e.Reason, n, tt.tries)
 		}
 	}
-	var p tries
-	for i := 0; ; i++ { // a rate limit in the words of the daily cap becomes one
+	for _, cap := range []int{0, 1, 4} { // a refusal in the words of the daily cap, which only contents are under
+		p, n := tries{cap: cap}, 0
 		e := &Error{Class: RateLimit, Message: capMessage}
-		if _, again := p.next(e); !again {
-			if e.Class != DailyCap {
-				t.Errorf("class %s after %d", e.Class, i)
-			}
-			break
+		for again := true; again; n++ {
+			_, again = p.next(e)
+		}
+		want, class := cap, DailyCap
+		if cap == 0 {
+			want, class = retriesRate+1, RateLimit
+		}
+		if n != want || e.Class != class {
+			t.Errorf("cap %d: %s after %d refusals", cap, e.Class, n)
 		}
 	}
 }

@@ -63,6 +63,9 @@ func (a *app) report(sum *backup.Summary, s *session, dryRun bool) {
 	}
 	lines(a.err, limit, "could not be saved", sum.Failures)
 	lines(a.err, limit, "not backed up", sum.Unsaved)
+	if sum.Quota != "" {
+		fmt.Fprintf(a.err, "acb: not everything was sent: %s\n", plain(sum.Quota))
+	}
 	for _, src := range sum.Sources {
 		a.reportSource(src)
 	}
@@ -224,6 +227,7 @@ type (
 		Seconds    float64            `json:"seconds"`
 		ETA        *float64           `json:"eta_seconds,omitempty"` // of a dry run
 		Conditions []backup.Condition `json:"conditions"`
+		Quota      string             `json:"quota,omitempty"` // why contents were not sent
 		Sources    []jsonSource       `json:"sources"`
 	}
 )
@@ -250,7 +254,7 @@ func (a *app) reportJSON(sum *backup.Summary, dryRun bool) error {
 	}
 	out := jsonSummary{
 		Type: "summary", Run: sum.Run, Counts: sum.Counts, Seconds: sum.Took.Seconds(),
-		Conditions: append([]backup.Condition{}, sum.Conditions...), Sources: []jsonSource{},
+		Conditions: append([]backup.Condition{}, sum.Conditions...), Quota: sum.Quota, Sources: []jsonSource{},
 	}
 	if dryRun {
 		eta := sum.ETA.Seconds()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/autocloudbackup/acb/internal/backup"
 	"github.com/autocloudbackup/acb/internal/config"
 	"github.com/autocloudbackup/acb/manifest"
 	"github.com/dustin/go-humanize"
@@ -48,6 +49,7 @@ type state struct {
 	LastSuccess *time.Time `json:"last_success"` // when the last complete run began; null if none did
 	Stale       bool       `json:"stale"`
 	LastRun     *lastRun   `json:"last_run"`
+	Halt        *halt      `json:"halt"` // null: nothing stands in the way of uploads
 	Sources     []kept     `json:"sources"`
 	Next        *time.Time `json:"next"` // for "acb run"; null without a schedule
 }
@@ -58,6 +60,13 @@ type lastRun struct {
 	Ended      *time.Time      `json:"ended"` // null: still on, or interrupted
 	Conditions []string        `json:"conditions"`
 	Counters   json.RawMessage `json:"counters"`
+}
+
+// halt is why the last run sent no more contents.
+type halt struct {
+	Reason string     `json:"reason"`
+	Since  time.Time  `json:"since"`
+	Until  *time.Time `json:"until"` // null: until somebody has made room
 }
 
 // kept is what the manifest holds of one source.
@@ -84,6 +93,9 @@ func (a *app) readState(cfg *config.Config) (*state, error) {
 	}
 	defer r.Close()
 	if err := st.runs(r); err != nil {
+		return nil, err
+	}
+	if st.Halt, err = readHalt(r, now); err != nil {
 		return nil, err
 	}
 	if st.LastSuccess != nil {
@@ -115,6 +127,22 @@ func (a *app) readState(cfg *config.Config) (*state, error) {
 			k.Files, k.Bytes, k.Retired = c.Files, c.Bytes, c.Retired
 		}
 		st.Sources = append(st.Sources, k)
+	}
+	return st, nil
+}
+
+// readHalt returns what stands in the way of uploads, nil if nothing does any more.
+func readHalt(r *manifest.Reader, now time.Time) (*halt, error) {
+	h, err := backup.Halt(r)
+	if h == nil || err != nil {
+		return nil, err
+	}
+	st := &halt{Reason: h.Words, Since: h.Asked}
+	if !h.Until.IsZero() {
+		if !now.Before(h.Until) {
+			return nil, nil
+		}
+		st.Until = &h.Until
 	}
 	return st, nil
 }
@@ -166,6 +194,9 @@ func (a *app) showState(st *state) {
 			how = fmt.Sprint(l.Conditions)
 		}
 		fmt.Fprintf(a.out, "last run              %s: %s\n", local(l.Started), how)
+	}
+	if st.Halt != nil {
+		fmt.Fprintf(a.out, "uploads wait          %s\n", plain(st.Halt.Reason))
 	}
 	for _, s := range st.Sources {
 		fmt.Fprintf(a.out, "source                %s: %s, %s", s.Path, count(s.Files, "file", "files"), humanize.IBytes(uint64(s.Bytes)))

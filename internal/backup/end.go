@@ -77,6 +77,9 @@ func (r *run) applied(res remote.Result) error {
 	if err := r.Store.Settle(seqs...); err != nil {
 		return err
 	}
+	if err := r.keepHalt(res.Halt); err != nil {
+		return err
+	}
 	if res.Stopped != nil {
 		r.sum.add(QuotaMet)
 		r.sum.Quota = res.Stopped.Error()

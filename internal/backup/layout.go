@@ -25,6 +25,7 @@ const (
 	metaBegun        = "layout_begun" // "yes" while the two may or may not exist
 	metaGen          = "gen"
 	metaNextGen      = "gen_next"
+	metaHalt         = "halt" // why contents are not sent, as JSON of remote.Halt
 )
 
 // Installation returns the name by which Drive knows this state folder; a new
@@ -188,6 +189,10 @@ func (r *run) environment(ctx context.Context, stop context.CancelCauseFunc) (en
 	if err != nil {
 		return env, nil, err
 	}
+	halt, err := r.halt()
+	if err != nil {
+		return env, nil, err
+	}
 	r.journal.folders[manifest.Root] = lay.Host
 	files := scan.NewFiles(r.Sources)
 	flush := r.journal.tick(stop)
@@ -197,6 +202,7 @@ func (r *run) environment(ctx context.Context, stop context.CancelCauseFunc) (en
 		Still:   r.still(),
 		Journal: r.journal,
 		Gen:     gen,
+		Halt:    halt,
 		Sent:    func(n int) { r.progress.sent(int64(n)) },
 	}
 	return env, flush, nil

@@ -72,7 +72,7 @@ func (c *call) insert(e *edit, rev *revision, contentType string) (*item, error)
 		rev = nil
 	}
 	if rev != nil {
-		if err := c.pay(up, rev.Size); err != nil {
+		if err := c.pay(up, rev.Size, rev.Size); err != nil {
 			return nil, err
 		}
 	}
@@ -198,31 +198,41 @@ func (c *call) checkParent(up *item, folder bool, levels int) error {
 }
 
 // pay refuses content for which there is no room, or that comes after the
-// day's last byte, and counts it otherwise.
-func (c *call) pay(up *item, size int64) error {
+// day's last byte, and counts it otherwise: more is what the account then
+// holds more, size what was sent or copied.
+func (c *call) pay(up *item, more, size int64) error {
 	d := c.d
-	if err := c.room(up, size); err != nil {
+	if err := c.room(up, more); err != nil {
 		return err
 	}
-	if d.opt.DailyUpload > 0 {
-		use := d.today[c.tok.User]
-		if use == nil || d.opt.Now().Sub(use.since) >= 24*time.Hour {
-			use = &dayUse{since: d.opt.Now()}
-			d.today[c.tok.User] = use
-		}
-		use.bytes += size
+	if d.opt.DailyUpload <= 0 {
+		return nil
+	}
+	now := d.opt.Now()
+	use := d.today[c.tok.User]
+	if use == nil || now.Sub(use.since) >= day {
+		use = &dayUse{since: now}
+		d.today[c.tok.User] = use
+	}
+	if use.bytes += size; use.bytes >= d.opt.DailyUpload { // this file still completes
+		use.until = now.Add(day)
 	}
 	return nil
 }
 
-// room refuses content of a known size before it is sent.
-func (c *call) room(up *item, size int64) error {
+// day is both what the daily volume is counted over and how long the pause is
+// that follows. Source: limits in the Drive guide.
+const day = 24 * time.Hour
+
+// room refuses content that makes the account hold so much more, before it is
+// sent.
+func (c *call) room(up *item, more int64) error {
 	d := c.d
-	if use := d.today[c.tok.User]; use != nil && use.bytes >= d.opt.DailyUpload && d.opt.Now().Sub(use.since) < 24*time.Hour {
+	if use := d.today[c.tok.User]; use != nil && d.opt.DailyUpload > 0 && d.opt.Now().Before(use.until) {
 		// The wording differs from that of the short-term limit. Source: rclone, and logs of users.
 		return &apiError{code: 403, domain: "usageLimits", reason: "userRateLimitExceeded", message: "User rate limit exceeded."}
 	}
-	if d.opt.StorageLimit > 0 && up.Drive == "" && d.used[d.purse(up)]+size > d.opt.StorageLimit {
+	if d.opt.StorageLimit > 0 && up.Drive == "" && d.used[d.purse(up)]+more > d.opt.StorageLimit {
 		return errStorage()
 	}
 	return nil

@@ -82,6 +82,7 @@ type change struct {
 type dayUse struct {
 	since time.Time
 	bytes int64
+	until time.Time // nothing more is taken before
 }
 
 // New makes a Drive. With Options.Dir it opens the state kept there, or begins

@@ -212,3 +212,19 @@ func (d *Drive) SetStorageLimit(bytes int64) {
 	defer d.mu.Unlock()
 	d.opt.StorageLimit = bytes
 }
+
+// SetDailyUpload limits what an account may send a day from now on, as in
+// [Options]; 0 ends a pause too.
+func (d *Drive) SetDailyUpload(bytes int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.opt.DailyUpload = bytes
+}
+
+// SetFolderLimits changes how many items a folder may hold and how many
+// folders may be nested, as in [Options].
+func (d *Drive) SetFolderLimits(children, depth int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.opt.MaxChildren, d.opt.MaxDepth = children, depth
+}

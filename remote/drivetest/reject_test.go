@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/autocloudbackup/acb/remote/drivetest"
 )
@@ -222,9 +223,12 @@ func TestLimits(t *testing.T) {
 }
 
 func TestDailyUpload(t *testing.T) {
-	w := start(t, drivetest.Options{DailyUpload: 10})
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	w := start(t, drivetest.Options{DailyUpload: 10, TokenLife: 1000 * time.Hour, Now: func() time.Time { return now }})
 	first := w.want(200, "POST", "/upload/drive/v3/files?uploadType=media", "123456").text("id")
+	now = now.Add(23 * time.Hour)
 	w.want(200, "POST", "/upload/drive/v3/files?uploadType=media", "123456") // crosses the line and completes
+	now = now.Add(23 * time.Hour)                                            // the pause counts from there
 	a := w.do("POST", "/upload/drive/v3/files?uploadType=media", "1")
 	if a.status != 403 || a.reason() != "userRateLimitExceeded" || a.entry("message") != "User rate limit exceeded." {
 		t.Errorf("after the day's last byte: %d %s", a.status, a.body)
@@ -233,6 +237,8 @@ func TestDailyUpload(t *testing.T) {
 	if a := w.do("POST", "/drive/v3/files/"+first+"/copy", ""); a.status != 403 || a.entry("message") != "User rate limit exceeded." {
 		t.Errorf("a copy after the day's last byte: %d %s", a.status, a.body)
 	}
+	now = now.Add(time.Hour)
+	w.want(200, "POST", "/upload/drive/v3/files?uploadType=media", "1")
 }
 
 // Copies: of blobs, into one folder, under an id of their own, with room.

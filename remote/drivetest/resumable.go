@@ -40,7 +40,7 @@ func (c *call) startSession() (any, error) {
 		err = nil
 	}
 	if err == nil && total > 0 {
-		err = c.room(c.d.account(c.tok.User), total)
+		err = c.roomFor(e, total)
 	}
 	if err != nil {
 		return nil, err
@@ -246,4 +246,18 @@ func (c *call) chunk(s *session, sp span) (any, error) {
 		return c.incomplete(s), nil
 	}
 	return c.complete(s)
+}
+
+// roomFor is room for a content that is yet to come, after precheck. The lock
+// must be held.
+func (c *call) roomFor(e *edit, total int64) error {
+	if len(c.args) > 0 {
+		it := c.d.items[c.alias(c.args[0])]
+		return c.room(it, total-it.head().Size)
+	}
+	where := "root"
+	if len(e.parents) > 0 {
+		where = e.parents[0]
+	}
+	return c.room(c.d.items[c.alias(where)], total)
 }

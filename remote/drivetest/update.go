@@ -46,7 +46,7 @@ func (c *call) change(it *item, e *edit, rev *revision, contentType string) erro
 		return err
 	}
 	if rev != nil {
-		if err := c.pay(it, rev.Size-it.head().Size); err != nil {
+		if err := c.pay(it, rev.Size-it.head().Size, rev.Size); err != nil {
 			return err
 		}
 	}
