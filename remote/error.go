@@ -67,6 +67,8 @@ type Error struct {
 	RetryAfter time.Duration // what the answer asked for; 0 when it did not
 	Until      time.Time     // of a DailyCap: when it is over, at the latest; zero when unknown
 	Err        error         // the cause when no answer came; never holds a session address
+
+	item manifest.Path // Path, for what a person can do, even where a list leaves Path out
 }
 
 // Error says what was tried, on what, and what came of it.
@@ -99,8 +101,8 @@ func (e *Error) Unwrap() error { return e.Err }
 // hint says what a person can do.
 func (e *Error) hint() string {
 	if h := hints[e.Reason]; h != nil {
-		folder, _ := e.Path.Split()
-		return h(string(folder), string(e.Path))
+		folder, _ := e.item.Split()
+		return h(string(folder), string(e.item))
 	}
 	switch e.Class {
 	case StorageFull:
@@ -310,14 +312,14 @@ func firstLine(s string) string {
 // again returns the error for another operation that it keeps from running.
 func (e *Error) again() *Error {
 	own := *e
-	own.Do = ""
+	own.Do, own.Path, own.item, own.FileID = "", "", "", ""
 	return &own
 }
 
 // about says what was tried and returns e, a nil included.
 func (e *Error) about(do string, path manifest.Path, id manifest.FileID) *Error {
 	if e != nil && e.Do == "" {
-		e.Do, e.Path, e.FileID = do, path, id
+		e.Do, e.Path, e.item, e.FileID = do, path, path, id
 	}
 	return e
 }

@@ -145,7 +145,7 @@ func TestDailyCap(t *testing.T) {
 	if r.Stopped == nil || r.Stopped.Class != remote.DailyCap || r.Halt == nil || r.Done < 1 {
 		t.Fatalf("%+v %v", r, h.failed)
 	}
-	if sentTo(calls) > 2+2*4 {
+	if sentTo(calls) > 2+2*3 {
 		t.Errorf("%d uploads", sentTo(calls))
 	}
 	until := r.Halt.Until
@@ -207,7 +207,7 @@ func TestDailyCapCopies(t *testing.T) {
 		if r.Done != 1 || r.Failed != 23 || r.Stopped == nil || r.Stopped.Class != remote.DailyCap {
 			t.Errorf("%+v %v", r, h.failed)
 		}
-		want := []int{20 * 4, 0, 20}[n] // at first in doubt, then not within the hour, then in a request or two
+		want := []int{20 * 3, 0, 20}[n] // at first in doubt, then not within the hour, then in a request or two
 		if got := calls[drivetest.Copy] + sentTo(calls); got > want || got == 0 && want > 0 {
 			t.Errorf("run %d: %v", n, calls)
 		}

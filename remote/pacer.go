@@ -193,14 +193,15 @@ func (p *pacer) saw(v verdict, left time.Time) {
 		return // it left before the pause that is on already
 	}
 	p.slow(now)
-	pause := now.Add(backoff(p.row))
+	pause := backoff(p.row)
 	p.row++
+	p.tokens = max(0, 1-p.rate*pause.Seconds()) // one may leave when it is over
 	switch {
 	case v.after > 0: // it was said how long
 	case v.read:
-		p.until = pause
+		p.until = now.Add(pause)
 	default:
-		p.writes = pause // bytes go on meanwhile
+		p.writes = now.Add(pause) // bytes go on meanwhile
 	}
 }
 
@@ -228,6 +229,6 @@ func (p *pacer) slow(now time.Time) {
 	p.learned, p.spent = true, false
 	p.low = max(min(had, p.knee)/2, 0.1)
 	p.knee = max(p.knee, p.low)
-	p.rate, p.tokens, p.used = p.low, 0, 0
+	p.rate, p.used = p.low, 0
 	p.refused, p.accepted, p.first = now, 0, false
 }

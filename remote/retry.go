@@ -10,7 +10,7 @@ import (
 const (
 	retriesTransient = 6  // about a minute of waiting
 	retriesRate      = 10 // about eight minutes
-	retriesCap       = 3  // a content refused in the words of the daily cap; about ten seconds
+	retriesCap       = 2  // a content refused in the words of the daily cap; about four seconds
 	retriesNotFound  = 3  // a fresh item may be invisible for a moment
 	maxBackoff       = 64 * time.Second
 )

@@ -50,6 +50,8 @@ var driveCommands = map[string]struct {
 	"reset":     {"               sets the counts to 0", (*stage).reset},
 	"slow":      {"LATENCY [BYTES/S]   slows every request down; 0 ends it", (*stage).slow},
 	"storage":   {"N              limits the storage of the account to N bytes", (*stage).storage},
+	"daily":     {"N              limits what the account may send a day to N bytes; 0 ends it", (*stage).daily},
+	"folders":   {"CHILDREN DEPTH  limits the items in a folder and the folders in one another", (*stage).folders},
 	"revoke":    {"               ends the sign-in, as a person does in the account", (*stage).revoke},
 	"expire":    {"               ends the access tokens, not the sign-in", (*stage).expire},
 	"deny":      {"               a person in the browser says no to a sign-in", (*stage).deny},
@@ -158,6 +160,19 @@ func (s *stage) storage(args []string) error {
 	n, err := strconv.ParseInt(args[0], 10, 64)
 	s.SetStorageLimit(n)
 	return err
+}
+
+func (s *stage) daily(args []string) error {
+	n, err := strconv.ParseInt(args[0], 10, 64)
+	s.SetDailyUpload(n)
+	return err
+}
+
+func (s *stage) folders(args []string) error {
+	children, err1 := strconv.Atoi(args[0])
+	depth, err2 := strconv.Atoi(args[1])
+	s.SetFolderLimits(children, depth)
+	return errors.Join(err1, err2)
 }
 
 func (s *stage) slow(args []string) error {
