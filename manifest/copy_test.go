@@ -91,7 +91,7 @@ func TestCopyIsDue(t *testing.T) {
 	if err := Copy(s.Path(), CopyPath(s.Path()), noon); err != nil {
 		t.Fatal(err)
 	}
-	for after, want := range map[time.Duration]bool{-time.Second: true, 30 * time.Second: false, time.Minute: true} {
+	for after, want := range map[time.Duration]bool{-time.Second: true, 20 * time.Second: false, 5 * time.Minute: true} {
 		if due(noon.Add(after)) != want {
 			t.Errorf("due %v after the last: %v", after, !want)
 		}
