@@ -22,7 +22,7 @@ func (e *BrokenError) Error() string {
 	if e.Err != nil {
 		what += ": " + e.Err.Error()
 	}
-	return fmt.Sprintf("manifest %s: %s; nothing is changed on Drive until it is made anew: %s", e.Path, what, wayOut(e.Path))
+	return fmt.Sprintf("manifest %s: %s; nothing is changed on Drive until it is made anew: %s", e.Path, what, WayOut(e.Path))
 }
 
 func (e *BrokenError) Unwrap() error { return e.Err }
@@ -35,8 +35,8 @@ func IsBroken(err error) bool {
 	return errors.As(err, &broken) || errors.As(err, &damaged)
 }
 
-// wayOut says what can be done for the manifest at path.
-func wayOut(path string) string {
+// WayOut says what can be done for the manifest at path.
+func WayOut(path string) string {
 	const anew = `"acb manifest rebuild" reads it from Drive`
 	st, err := os.Stat(CopyPath(path))
 	if err != nil {

@@ -99,6 +99,15 @@ func (s *Store) EndRun(id RunID, at time.Time, sum RunSummary) error {
 	return err
 }
 
+// RecountRun replaces the counters of a run that has ended.
+func (s *Store) RecountRun(id RunID, counters json.RawMessage) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.change(func() error {
+		return s.c.exec("UPDATE run SET counters = ? WHERE id = ?", string(counters), int64(id))
+	})
+}
+
 // putSource writes a source if something of it is new.
 func (s *Store) putSource(src *Source) error {
 	same, err := s.c.number("SELECT count(*) FROM source WHERE path = ? AND folder = ? AND fs = ? AND inode = ? AND files = ?",

@@ -41,7 +41,7 @@ func (d *Drive) List(ctx context.Context, installation string, trash bool, each 
 		}
 		for _, f := range page.Files {
 			id := manifest.FileID(f.Id)
-			if seen[id] {
+			if seen[id] || f.AppProperties[propKind] == kindCopy {
 				continue
 			}
 			seen[id] = true

@@ -29,6 +29,7 @@ const (
 	kindDir  = "d"
 	kindFile = "f"
 	kindLink = "l"
+	kindCopy = "manifest" // the copy of a manifest, beside the host folder
 )
 
 func kindValue(k manifest.Kind) string {

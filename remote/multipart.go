@@ -28,19 +28,13 @@ func (s *sender) putSmall(ctx context.Context) (*drive.File, error) {
 		return nil, err
 	}
 	s.facts = facts{known: true, size: int64(len(content)), md5: md5.Sum(content), hash: blake3.Sum256(content)}
-	// The boundary is random, so that no content can hold it but by chance.
-	boundary := fmt.Sprintf("acb-%016x%016x", rand.Uint64(), rand.Uint64())
-	m := s.meta()
-	head := fmt.Appendf(nil, "--%s\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n%s\r\n--%s\r\nContent-Type: %s\r\n\r\n",
-		boundary, m.json(), boundary, m.MimeType)
-	tail := []byte("\r\n--" + boundary + "--\r\n")
+	form, header := asMultipart(s.meta(), content)
 	method, address := s.target("multipart")
 	var f *drive.File
 	if e := s.run.d.try(ctx, 1, s.run.tries(), func(ctx context.Context) error {
 		resp, answer, err := s.post(ctx, upload{
 			method: method, address: address,
-			header: http.Header{"Content-Type": {"multipart/related; boundary=" + boundary}},
-			form:   form{head: head, content: content, tail: tail},
+			header: header, form: form,
 		})
 		if err == nil {
 			err = refusal(resp, answer)
@@ -53,6 +47,18 @@ func (s *sender) putSmall(ctx context.Context) (*drive.File, error) {
 		return nil, e
 	}
 	return f, nil
+}
+
+// asMultipart returns what is sent of metadata and content in one request, and
+// its header.
+// Source: Drive API guide, "Upload file data", multipart.
+func asMultipart(m *meta, content []byte) (form, http.Header) {
+	// The boundary is random, so that no content can hold it but by chance.
+	boundary := fmt.Sprintf("acb-%016x%016x", rand.Uint64(), rand.Uint64())
+	head := fmt.Appendf(nil, "--%s\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n%s\r\n--%s\r\nContent-Type: %s\r\n\r\n",
+		boundary, m.json(), boundary, m.MimeType)
+	return form{head: head, content: content, tail: []byte("\r\n--" + boundary + "--\r\n")},
+		http.Header{"Content-Type": {"multipart/related; boundary=" + boundary}}
 }
 
 // readWhole reads the content into buf, one byte more than expected, so that

@@ -106,12 +106,18 @@ plain folders. Files in a source are only ever read.
 	flags.CountVarP(&a.verbose, "verbose", "v", "say more: -v every operation, -vv also why")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "say nothing unless something is wrong")
 	root.MarkFlagsMutuallyExclusive("verbose", "quiet")
-	root.AddCommand(a.scanCommand(), a.runCommand(), a.authCommand(), a.statusCommand(), a.restoreCommand(), a.lsCommand(), a.findCommand(), a.historyCommand(), a.demoCommand(), a.versionCommand(), a.drivetestCommand())
-	for _, c := range root.Commands() {
+	root.AddCommand(a.scanCommand(), a.runCommand(), a.authCommand(), a.statusCommand(), a.restoreCommand(), a.lsCommand(), a.findCommand(), a.historyCommand(), a.manifestCommand(), a.demoCommand(), a.versionCommand(), a.drivetestCommand())
+	exits(root)
+	return root
+}
+
+// exits gives what the commands below cmd return the codes of exit.
+func exits(cmd *cobra.Command) {
+	for _, c := range cmd.Commands() {
 		inner := c.RunE
 		c.RunE = func(cmd *cobra.Command, args []string) error { return exit(inner(cmd, args)) }
+		exits(c)
 	}
-	return root
 }
 
 func (a *app) versionCommand() *cobra.Command {

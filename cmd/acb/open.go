@@ -138,6 +138,7 @@ func (a *app) open(command string, dryRun bool) (s *session, err error) {
 			Keep: cfg.Safety.OnDelete == config.Keep,
 		},
 		Store: store, Drive: drive, Log: s.log.Logger, TokenRequests: tokens,
+		CopyLimit: cfg.Drive.ManifestCopy,
 	}
 	return s, nil
 }

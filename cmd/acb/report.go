@@ -72,6 +72,9 @@ func (a *app) report(sum *backup.Summary, s *session, dryRun bool) {
 	for _, h := range sum.Held {
 		a.reportHeld(h, s)
 	}
+	if sum.NotCopied != "" {
+		fmt.Fprintf(a.err, "acb: the manifest could not be copied: %s\n", plain(sum.NotCopied))
+	}
 	if a.quiet {
 		return
 	}
@@ -229,6 +232,7 @@ type (
 		Conditions []backup.Condition `json:"conditions"`
 		Quota      string             `json:"quota,omitempty"` // why contents were not sent
 		Sources    []jsonSource       `json:"sources"`
+		NotCopied  string             `json:"manifest_not_copied,omitempty"`
 	}
 )
 
@@ -255,6 +259,7 @@ func (a *app) reportJSON(sum *backup.Summary, dryRun bool) error {
 	out := jsonSummary{
 		Type: "summary", Run: sum.Run, Counts: sum.Counts, Seconds: sum.Took.Seconds(),
 		Conditions: append([]backup.Condition{}, sum.Conditions...), Quota: sum.Quota, Sources: []jsonSource{},
+		NotCopied: sum.NotCopied,
 	}
 	if dryRun {
 		eta := sum.ETA.Seconds()

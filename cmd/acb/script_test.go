@@ -111,6 +111,7 @@ const driveConfig = `
 [drive]
 endpoint = "ENDPOINT"
 host = "laptop"
+manifest_copy = "off" # so that a script counts what it is about
 
 [limits]
 writes_per_second = 0

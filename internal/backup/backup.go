@@ -24,6 +24,9 @@ type Backup struct {
 	Store   *manifest.Store
 	Drive   *remote.Drive
 	Log     *slog.Logger
+	// CopyLimit is the largest copy of the manifest that is kept on Drive, in
+	// bytes as they are sent; 0 keeps none there.
+	CopyLimit int64
 	// TokenRequests returns how often a token was asked for so far.
 	TokenRequests func() int64
 	// Watch, when set, is told of each operation when Drive has confirmed it,

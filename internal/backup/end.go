@@ -121,8 +121,13 @@ func (r *run) end(ctx context.Context, err error) (*Summary, error) {
 	if row.Complete {
 		row.Sources = r.seen
 	}
+	endErr := r.Store.EndRun(r.id, now, row)
+	if endErr == nil && err == nil {
+		r.copies(ctx)
+		endErr = r.recount()
+	}
 	r.Log.Info("run ended", "run", int64(r.id), "conditions", row.Conditions, "seconds", r.sum.Took.Seconds(), "counters", c)
-	if endErr := r.Store.EndRun(r.id, now, row); endErr != nil {
+	if endErr != nil {
 		r.sum.add(Fatal)
 		err = errors.Join(err, fmt.Errorf("write manifest: %w", endErr))
 	}

@@ -31,6 +31,7 @@ type journal struct {
 	undone  []int64 // intents that came to nothing
 	pending int     // steps since the last fold
 	wrote   bool
+	heard   bool                                  // Drive has confirmed something
 	folders map[manifest.FolderID]manifest.FileID // as reserved or acknowledged in this run
 }
 
@@ -102,6 +103,7 @@ func (j *journal) Done(ack remote.Ack) error {
 	steps[len(steps)-1].Intent = j.intents[ack.Op]
 	delete(j.intents, ack.Op)
 	j.steps = append(j.steps, steps...)
+	j.heard = true
 	j.acked(ack)
 	j.progress.done(ack.Op)
 	return nil

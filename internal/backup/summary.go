@@ -79,6 +79,7 @@ type Summary struct {
 	Unsaved    []Failure // not failed and yet not protected: unlistable folders, mount points, ...
 	Held       []plan.Held
 	Quota      string // why contents were no longer sent; "" if they were
+	NotCopied  string // why the manifest could not be copied; "" if it was, or need not be
 	Sources    []SourceSummary
 }
 

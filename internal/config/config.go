@@ -39,6 +39,9 @@ type Drive struct {
 	Host        string // the folder of this machine below it
 	SharedDrive string // id of a shared drive; empty means My Drive
 	Endpoint    Endpoint
+	// ManifestCopy is the largest copy of the manifest that is kept on Drive,
+	// in bytes as they are sent; 0 keeps none there.
+	ManifestCopy int64
 }
 
 // An Endpoint is a server that speaks Drive v3, or the built-in look-alike.
@@ -102,6 +105,8 @@ func Default(file string, env Env) Config {
 			Folder:      "Auto Cloud Backup",
 			Host:        env.Hostname,
 			Endpoint:    Endpoint{URL: GoogleEndpoint},
+
+			ManifestCopy: 64 << 20,
 		},
 		Schedule: Schedule{CatchUp: true},
 		Limits: Limits{

@@ -24,6 +24,7 @@ var keys = []key{
 	{"drive.host", func(l *loader, v value) { l.setName(v, &l.config.Drive.Host) }},
 	{"drive.shared_drive", func(l *loader, v value) { l.setSharedDrive(v) }},
 	{"drive.endpoint", func(l *loader, v value) { l.setEndpoint(v) }},
+	{"drive.manifest_copy", func(l *loader, v value) { l.setSize(v, &l.config.Drive.ManifestCopy) }},
 
 	{"schedule.cron", func(l *loader, v value) { l.setCron(v) }},
 	{"schedule.catch_up", func(l *loader, v value) { l.setBool(v, &l.config.Schedule.CatchUp) }},

@@ -26,7 +26,7 @@ backup = [
 backup = ["${DOCS}/sub", "./Pictures/../Pictures", "notes.txt", "$W/[x]"]
 ignore = ["*.tmp", "~/Documents/sub/x y/", "!${DOCS}/sub/z*"]
 state = "state"
-drive = { folder = "Backups", endpoint = "http://127.0.0.1:8080/", host = "Ana's" }
+drive = { folder = "Backups", endpoint = "http://127.0.0.1:8080/", host = "Ana's", manifest_copy = "12KB" }
 schedule.cron = ["0 4 * * *", "30 12 * * 1-5"]
 schedule.jitter = "1h30m"
 [limits]
@@ -54,7 +54,7 @@ dir = "~/logs"
 	}
 	if got, want := c.Drive, (Drive{
 		Credentials: h.path("credentials.json"), Token: h.path("state/token.json"), Folder: "Backups",
-		Host: "Ana's", Endpoint: Endpoint{URL: "http://127.0.0.1:8080"},
+		Host: "Ana's", Endpoint: Endpoint{URL: "http://127.0.0.1:8080"}, ManifestCopy: 12288,
 	}); got != want {
 		t.Errorf("drive %+v\nwant %+v", got, want)
 	}

@@ -144,6 +144,37 @@ func (l *loader) setShare(v value, to *float64) {
 	*to = n / 100
 }
 
+// setSize reads a number of bytes such as "64MB", of which a kilobyte has 1024;
+// "off" is 0.
+func (l *loader) setSize(v value, to *int64) {
+	if _, isText := v.v.(string); !isText {
+		l.fail(v, `%s: write a size in quotes, such as "64MB", or "off"`, describe(v.v))
+		return
+	}
+	s, ok := l.text(v)
+	if !ok {
+		return
+	}
+	if s == "off" {
+		*to = 0
+		return
+	}
+	const most = 1 << 40
+	digits := strings.TrimRight(s, "KMGB")
+	shift, known := sizeUnits[s[len(digits):]]
+	n, err := strconv.ParseInt(digits, 10, 64)
+	switch {
+	case !known || err != nil || n <= 0:
+		l.fail(v, `%q is no size: write a whole number with B, KB, MB or GB, such as "64MB", or "off"`, s)
+	case n > most>>shift:
+		l.fail(v, `%q is out of range: write at most "1024GB"`, s)
+	default:
+		*to = n << shift
+	}
+}
+
+var sizeUnits = map[string]int{"B": 0, "KB": 10, "MB": 20, "GB": 30}
+
 func (l *loader) setDuration(v value, least, most time.Duration, to *time.Duration) {
 	if _, isText := v.v.(string); !isText {
 		l.fail(v, `%s: write a time in quotes, such as "30d" or "1h30m"`, describe(v.v))
