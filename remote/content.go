@@ -176,7 +176,7 @@ func (s *sender) adopt(ctx context.Context) (*drive.File, error) {
 		return nil, e
 	}
 	if !s.facts.known {
-		if err := s.measure(); err != nil {
+		if err := s.measure(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -199,12 +199,22 @@ func (s *sender) whoIsGone(ctx context.Context, e *Error) error {
 	return e
 }
 
-// measure reads the content for its facts alone.
-func (s *sender) measure() error {
+// measure reads the content for its facts alone, unless ctx ends meanwhile.
+func (s *sender) measure(ctx context.Context) error {
 	d := newDigest()
-	n, err := io.Copy(d, io.NewSectionReader(s.content, 0, s.stat.Size+1))
-	if err != nil {
-		return fmt.Errorf("read: %w", err)
+	var n int64
+	for r := io.NewSectionReader(s.content, 0, s.stat.Size+1); ; {
+		if ctx.Err() != nil {
+			return classify(context.Canceled)
+		}
+		k, err := io.CopyN(d, r, maxChunk)
+		n += k
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("read: %w", err)
+		}
 	}
 	s.facts = d.facts(n)
 	return s.unchanged(n)

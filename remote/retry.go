@@ -140,9 +140,6 @@ func (d *Drive) once(ctx context.Context, f func(context.Context) error) *Error 
 	return e
 }
 
-// grace is how long an answer on its way is awaited after an interrupt.
-const grace = 8 * time.Second
-
 // sleep waits for d on the system's clock.
 func sleep(ctx context.Context, d time.Duration) error {
 	if d <= 0 {

@@ -32,7 +32,10 @@ func Main() int { return start(time.Now) }
 
 // start is Main with a clock.
 func start(now func() time.Time) int {
-	ctx, stop := interruptible(context.Background(), func() { os.Exit(exitInterrupted) })
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, stopSignals...)
+	defer signal.Stop(signals)
+	ctx, stop := interruptible(context.Background(), signals, func() { os.Exit(exitInterrupted) })
 	defer stop()
 	return acb(ctx, &app{
 		args: os.Args[1:], in: os.Stdin, out: os.Stdout, err: os.Stderr, now: now,
@@ -52,25 +55,37 @@ type app struct {
 	quiet      bool
 }
 
-// interruptible returns a context that the first SIGINT, SIGTERM or closing
-// of the console ends, so that what is in flight is finished and committed;
-// a second one calls now.
-func interruptible(parent context.Context, now func()) (context.Context, context.CancelFunc) {
+// lastPatience is how long an interrupted acb may take to end by itself. Answers
+// on their way are awaited for less than that; what is left is to write down
+// what they said. Source: design §6.
+const lastPatience = 10 * time.Second
+
+// interruptible returns a context that the first signal (SIGINT, SIGTERM, the
+// closing of the console) ends, so that what is in flight is finished and
+// committed. A second one calls now, and so does the end of the patience, as
+// when a disk that went away holds a read. Nothing is lost by it.
+func interruptible(parent context.Context, signals <-chan os.Signal, now func()) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(parent)
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, stopSignals...)
+	ended := make(chan struct{})
 	go func() {
 		select {
 		case <-signals:
-		case <-ctx.Done():
+		case <-ended:
 			return
 		}
 		cancel()
-		<-signals
+		patience := time.NewTimer(lastPatience)
+		defer patience.Stop()
+		select {
+		case <-signals:
+		case <-patience.C:
+		case <-ended:
+			return
+		}
 		now()
 	}()
 	return ctx, func() {
-		signal.Stop(signals)
+		close(ended)
 		cancel()
 	}
 }

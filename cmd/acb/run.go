@@ -45,6 +45,7 @@ func (a *app) run(ctx context.Context) error {
 		return err
 	}
 	var one sync.Mutex // a dropped path and the schedule take turns
+	interrupted := false
 	job := func(ctx context.Context, f scanFlags) {
 		one.Lock()
 		defer one.Unlock()
@@ -53,9 +54,11 @@ func (a *app) run(ctx context.Context) error {
 		}
 		if err := a.scan(ctx, f); err != nil {
 			var code *exitError
-			if err = exit(err); !errors.As(err, &code) || code.err != nil {
+			known := errors.As(exit(err), &code)
+			if !known || code.err != nil {
 				a.warn("%v", err)
 			}
+			interrupted = known && code.code == exitInterrupted
 		}
 	}
 	opts := schedule.Options{
@@ -73,7 +76,10 @@ func (a *app) run(ctx context.Context) error {
 		if isTerminal(a.err) {
 			fmt.Fprintln(a.err) // behind ^C
 		}
-		return nil // being ended is how this command ends
+		if interrupted {
+			return &exitError{code: exitInterrupted}
+		}
+		return nil // being ended between backups is how this command ends
 	}
 	return err
 }

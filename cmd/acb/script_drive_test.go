@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/autocloudbackup/acb/remote/drivetest"
@@ -43,7 +44,7 @@ var driveCommands = map[string]struct {
 	"write":     {"PATH TEXT      replaces its content", (*stage).write},
 	"fault":     {"WHICH EFFECT | off   lets requests go wrong, see faultOf", (*stage).fault},
 	"hits":      {"N              the fault struck so often; + for at least once", (*stage).hits},
-	"interrupt": {"KIND N [pause]   interrupts the acb that holds the lock at the N-th request of a kind", (*stage).interrupt},
+	"interrupt": {"KIND N [SIGNAL]...   sends int, or what is named of int and term, to the acb that holds the lock at the N-th request of a kind", (*stage).interrupt},
 	"await":     {"KIND N         waits until N such requests have come since 'reset'", (*stage).await},
 	"requests":  {"[KIND] N       so many requests came since the last 'drive requests' or 'reset'", (*stage).requests},
 	"twice":     {"N              so many bytes were sent although Drive had them, since 'reset'", (*stage).twice},
@@ -238,13 +239,21 @@ func (s *stage) await(args []string) error {
 	return nil
 }
 
-// interrupt sends SIGINT to the acb that holds the lock, whose number stands
-// in the note beside it, when a request comes.
+// signals are what a script can interrupt by.
+var signals = map[string]os.Signal{"int": os.Interrupt, "term": syscall.SIGTERM}
+
+// interrupt sends signals to the acb that holds the lock, whose number stands
+// in the note beside it, when a request comes: one after the other, as far
+// apart as a hand makes them.
 func (s *stage) interrupt(args []string) error {
 	kind := drivetest.Kind(args[0])
 	at, err := strconv.ParseInt(args[1], 10, 64)
 	if err != nil {
 		return err
+	}
+	names := args[2:]
+	if len(names) == 0 {
+		names = []string{"int"}
 	}
 	var seen atomic.Int64
 	s.OnRequest(func(_ int, r drivetest.Info) {
@@ -255,7 +264,12 @@ func (s *stage) interrupt(args []string) error {
 		data, err := os.ReadFile(filepath.Join(s.work, "state", "lock.json"))
 		if err == nil && json.Unmarshal(data, &note) == nil {
 			if p, err := os.FindProcess(note.PID); err == nil {
-				p.Signal(os.Interrupt)
+				go func() {
+					for _, name := range names {
+						p.Signal(signals[name]) // an end before this shows in the exit code
+						time.Sleep(100 * time.Millisecond)
+					}
+				}()
 			}
 		}
 	})

@@ -16,10 +16,11 @@ import (
 
 // How long a renewal may take, and how long it may go on after the request
 // that wanted it was given up: an answer on its way may carry a new refresh
-// token. The numbers are ours.
+// token. After an interrupt the request has had a grace of its own by then, and
+// both must be over in ten seconds. The numbers are ours.
 const (
 	renewTimeout = 30 * time.Second
-	renewGrace   = 5 * time.Second
+	renewGrace   = time.Second
 )
 
 // A Source has the access token at hand and renews it when it is wanted and

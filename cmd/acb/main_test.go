@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	"os"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// The first signal ends the context, the second the program; after the first
+// it ends by itself within ten seconds, or is ended.
+func TestInterruptible(t *testing.T) {
+	for name, c := range map[string]struct {
+		signals []time.Duration // when they come
+		ends    time.Duration   // when the program returns by itself; 0: never
+		now     time.Duration   // when it is ended; 0: not at all
+	}{
+		"none":                    {nil, time.Minute, 0},
+		"one, and it ends":        {[]time.Duration{time.Second}, 9 * time.Second, 0},
+		"one, and it hangs":       {[]time.Duration{time.Second}, 0, 11 * time.Second},
+		"two":                     {[]time.Duration{time.Second, 3 * time.Second}, 0, 3 * time.Second},
+		"two at once":             {[]time.Duration{time.Second, time.Second}, 0, time.Second},
+		"one, long before it end": {[]time.Duration{time.Hour}, time.Hour + 8*time.Second, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began, signals := time.Now(), make(chan os.Signal, 2)
+				var ended time.Duration
+				ctx, stop := interruptible(context.Background(), signals, func() { ended = time.Since(began) })
+				for _, at := range c.signals {
+					time.AfterFunc(at, func() { signals <- os.Interrupt })
+				}
+				if len(c.signals) > 0 {
+					<-ctx.Done()
+					if at := time.Since(began); at != c.signals[0] {
+						t.Errorf("the context ended after %v", at)
+					}
+				}
+				if c.ends > 0 {
+					time.Sleep(c.ends - time.Since(began))
+					stop()
+				}
+				time.Sleep(time.Hour)
+				if ended != c.now {
+					t.Errorf("ended after %v, want %v", ended, c.now)
+				}
+				if c.ends == 0 {
+					stop()
+				}
+			})
+		})
+	}
+}
