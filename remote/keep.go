@@ -173,7 +173,7 @@ func (c *copying) pieces(ctx context.Context, method, address string, m *meta) (
 // of a session that goes on, is for further to judge.
 func (c *copying) request(ctx context.Context, writes int, u upload, further func(*http.Response) error) (f *drive.File, e *Error) {
 	s := &sender{run: &run{d: c.d}}
-	e = c.d.try(ctx, writes, func(ctx context.Context) error {
+	e = c.d.try(ctx, writes, tries{}, func(ctx context.Context) error {
 		resp, answer, err := s.post(ctx, u)
 		if err == nil && resp.StatusCode != http.StatusPermanentRedirect {
 			err = refusal(resp, answer)
