@@ -153,7 +153,7 @@ func stored(t *testing.T, s *Store) *model {
 func (m *model) lines() []string {
 	var list []string
 	for _, f := range m.Folders {
-		list = append(list, fmt.Sprint(f.ID, " in ", f.Parent, " ", f.Name, " ", f.FileID))
+		list = append(list, folderLine(f))
 		for _, e := range m.Files[f.ID] {
 			list = append(list, entryLine(f.ID, e))
 		}
@@ -174,7 +174,7 @@ func viewed(t *testing.T, s *Store, run RunID) []string {
 	var list []string
 	v := r.At(run)
 	err := v.Walk(Root, func(_ Path, dir FolderVersion, files []Version) error {
-		list = append(list, fmt.Sprint(dir.ID, " in ", dir.Parent, " ", dir.Name, " ", dir.FileID))
+		list = append(list, folderLine(dir.Folder))
 		for _, e := range files {
 			list = append(list, entryLine(dir.ID, e.Entry))
 		}
@@ -189,6 +189,53 @@ func viewed(t *testing.T, s *Store, run RunID) []string {
 	}
 	slices.Sort(list)
 	return list
+}
+
+// emptyTree is all of an empty tree.
+var emptyTree = folderLine(Folder{ID: Root})
+
+func folderLine(f Folder) string {
+	return fmt.Sprint(f.ID, " in ", f.Parent, " ", f.Name, " ", f.FileID)
+}
+
+// after changes the lines of run a by what is between it and run b.
+func after(t *testing.T, s *Store, lines []string, a, b RunID) []string {
+	t.Helper()
+	r := newReader(t, s)
+	defer r.Close()
+	differ, err := r.Between(a, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := map[string]int{}
+	for _, l := range lines {
+		count[l]++
+	}
+	for _, d := range differ {
+		if d.Dir.Old != nil {
+			count[folderLine(d.Dir.Old.Folder)]--
+		}
+		if d.Dir.New != nil {
+			count[folderLine(d.Dir.New.Folder)]++
+		}
+		if v := d.File.Old; v != nil {
+			count[entryLine(v.Folder, v.Entry)]--
+		}
+		if v := d.File.New; v != nil {
+			count[entryLine(v.Folder, v.Entry)]++
+		}
+	}
+	var out []string
+	for l, n := range count {
+		for range n {
+			out = append(out, l)
+		}
+		if n < 0 {
+			t.Errorf("between run %d and %d: %q was not there", a, b, l)
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // randomStep makes a step that Drive could acknowledge in the model's state:
@@ -325,10 +372,19 @@ func TestModel(t *testing.T) {
 				t.Fatal(err)
 			}
 			then[run], then[Now] = want.lines(), want.lines()
-			for run, want := range then {
-				if d := cmp.Diff(want, viewed(t, s, run)); d != "" {
+			before := RunID(0)
+			then[0] = []string{emptyTree}
+			for _, run := range slices.Sorted(maps.Keys(then)) {
+				if run == 0 {
+					continue
+				}
+				if d := cmp.Diff(then[run], viewed(t, s, run)); d != "" {
 					t.Errorf("the view after run %d: -want +got:\n%s", run, d)
 				}
+				if d := cmp.Diff(then[run], after(t, s, then[before], before, run)); d != "" {
+					t.Errorf("run %d with what is between it and run %d: -want +got:\n%s", before, run, d)
+				}
+				before = run
 			}
 		})
 	}

@@ -106,7 +106,14 @@ plain folders. Files in a source are only ever read.
 	flags.CountVarP(&a.verbose, "verbose", "v", "say more: -v every operation, -vv also why")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "say nothing unless something is wrong")
 	root.MarkFlagsMutuallyExclusive("verbose", "quiet")
-	root.AddCommand(a.scanCommand(), a.runCommand(), a.authCommand(), a.statusCommand(), a.restoreCommand(), a.lsCommand(), a.findCommand(), a.historyCommand(), a.manifestCommand(), a.demoCommand(), a.versionCommand(), a.drivetestCommand())
+	root.AddCommand(
+		a.scanCommand(), a.runCommand(), a.authCommand(), a.statusCommand(),
+		a.restoreCommand(),
+		a.lsCommand(), a.findCommand(), a.historyCommand(),
+		a.logCommand(), a.diffCommand(),
+		a.manifestCommand(),
+		a.demoCommand(), a.versionCommand(), a.drivetestCommand(),
+	)
 	exits(root)
 	return root
 }

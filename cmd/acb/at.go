@@ -19,20 +19,23 @@ func (a *app) runAt(r *manifest.Reader, text string) (manifest.RunID, error) {
 	if text == "" {
 		return manifest.Now, nil
 	}
+	if text == "0" {
+		return 0, nil // before the first, when nothing was backed up
+	}
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
 		run, found, err := r.Run(manifest.RunID(n))
 		if err == nil && !found {
-			err = &exitError{exitUsage, fmt.Errorf("--at %s: there is no run %s; acb log lists them", text, text)}
+			err = &exitError{exitUsage, fmt.Errorf("there is no run %s: acb log lists them", text)}
 		}
 		return run.ID, err
 	}
 	at, err := parseMoment(text, a.now())
 	if err != nil {
-		return 0, &exitError{exitUsage, fmt.Errorf("--at %q: %w", text, err)}
+		return 0, &exitError{exitUsage, fmt.Errorf("%q: %w", text, err)}
 	}
 	run, found, err := r.RunAt(at)
 	if err == nil && !found {
-		err = &exitError{exitUsage, fmt.Errorf("--at %q: the first backup is younger than %s; acb log lists them all", text, at.Format("2006-01-02 15:04:05 MST"))}
+		err = &exitError{exitUsage, fmt.Errorf("%q: the first backup is younger than %s; acb log lists them all", text, at.Format("2006-01-02 15:04:05 MST"))}
 	}
 	return run.ID, err
 }

@@ -159,14 +159,17 @@ func (st *state) runs(r *manifest.Reader) error {
 	if err != nil || len(last) == 0 {
 		return err
 	}
-	st.LastRun = &lastRun{
-		Kind: last[0].Kind, Started: last[0].Started,
-		Conditions: append([]string{}, last[0].Conditions...), Counters: last[0].Counters,
-	}
-	if !last[0].Ended.IsZero() {
-		st.LastRun.Ended = &last[0].Ended
-	}
+	run := runJSON(last[0])
+	st.LastRun = &run
 	return nil
+}
+
+func runJSON(run manifest.Run) lastRun {
+	l := lastRun{Kind: run.Kind, Started: run.Started, Conditions: append([]string{}, run.Conditions...), Counters: run.Counters}
+	if !run.Ended.IsZero() {
+		l.Ended = &run.Ended
+	}
+	return l
 }
 
 func (a *app) showState(st *state) {

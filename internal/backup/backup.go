@@ -96,6 +96,7 @@ func (b *Backup) begin(req Request) *run {
 	r := &run{Backup: b, req: req, started: b.Scan.Now(), before: b.Drive.Stats(), tokens: b.TokenRequests(), sum: &Summary{}}
 	r.id = b.Store.BeginRun(r.kind(), r.started)
 	r.journal = newJournal(r)
+	r.Log.Info("run began", "run", int64(r.id), "kind", r.kind())
 	b.progress.reset(r.started)
 	return r
 }

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -25,18 +24,10 @@ const idle = 24 * time.Hour
 // log of the run inUse and logs written to within a day. One file that cannot
 // be removed does not keep the others; the errors are joined.
 func Prune(dir string, keep Keep, inUse ID, now time.Time) (removed int, err error) {
-	entries, err := os.ReadDir(dir)
+	ids, err := Logs(dir)
 	if err != nil {
-		return 0, fmt.Errorf("prune run logs: %w", err)
+		return 0, err
 	}
-	var ids []ID
-	for _, e := range entries {
-		name, ok := strings.CutSuffix(e.Name(), suffix)
-		if _, isID := ID(name).Time(); ok && isID && e.Type().IsRegular() {
-			ids = append(ids, ID(name))
-		}
-	}
-	slices.Sort(ids)
 	slices.Reverse(ids) // newest first
 	var errs []error
 	for i, id := range ids {
