@@ -356,6 +356,54 @@ func TestDueIsSpread(t *testing.T) {
 	}
 }
 
+// A content that was read on a day that is still to come, because the clock
+// was ahead, is read again all the same, and not all on one day.
+func TestDueAfterClockWasAhead(t *testing.T) {
+	w := &walk{opts: Options{Rehash: 30 * 24 * time.Hour}}
+	days := map[int]int{}
+	for inode := range uint64(3000) {
+		c := manifest.Cursor{Name: []byte("x"), Day: 5000, Stat: manifest.Stat{Inode: 1000 + inode}}
+		for day := 0; ; day++ {
+			if w.today = int32(day); w.due(&c) {
+				days[day]++
+				break
+			}
+			if day > 100 {
+				t.Fatalf("inode %d is not read within 100 days", inode)
+			}
+		}
+	}
+	for day, n := range days {
+		if n > 3000/8 {
+			t.Errorf("%d of 3000 are due on day %d", n, day)
+		}
+	}
+	// A day ahead is what a zone or a few seconds can make.
+	if w.today = 4999; w.due(&manifest.Cursor{Name: []byte("x"), Day: 5000}) {
+		t.Error("what was read a moment ago is read again")
+	}
+}
+
+// A time stamp that lies in the future is young: the content is read in every
+// run, until the clock has passed it.
+func TestRacyInTheFuture(t *testing.T) {
+	root, s, src := scanned(t, "echo 1 >one")
+	sh(t, root, "echo 22 >one")
+	// Put right since the file was written.
+	behind := func() time.Time { return time.Now().Add(-48 * time.Hour) }
+	for _, read := range []int64{0, 3} { // the first time, its new size says that it is another
+		res := mustTree(t, s, src, Options{Now: behind})
+		if len(res.Files) != 1 || res.Files[0].New.Flags != manifest.Racy || res.BytesRead != read {
+			t.Fatalf("%d files, %d bytes read, want %d", len(res.Files), res.BytesRead, read)
+		}
+		commit(t, s, res)
+	}
+	commit(t, s, mustTree(t, s, src, Options{}))
+	if res := expect(t, s, src, Options{}); len(res.Files) != 0 {
+		t.Error("it is racy for ever")
+	}
+}
+
 // A source that is a file and turns into a folder, or the reverse, is not
 // looked into: what is known of it stays, and is back with what it was.
 func TestSourceReplaced(t *testing.T) {

@@ -80,7 +80,7 @@ func (w *walk) due(c *manifest.Cursor) bool {
 	all := int32(w.opts.Rehash / (24 * time.Hour))
 	age := w.today - c.Day
 	half := all / 2
-	if age < half {
+	if -1 <= age && age < half {
 		return false
 	}
 	h := c.Stat.Inode
@@ -89,8 +89,17 @@ func (w *walk) due(c *manifest.Cursor) bool {
 			h = h*31 + uint64(b)
 		}
 	}
+	if age < 0 {
+		// The clock was ahead when it was read, so nobody knows how long ago
+		// that was: each day it is the turn of some.
+		h += uint64(w.today)
+	}
 	h *= 0x9e3779b97f4a7c15 // neighbouring inodes are spread (Knuth's multiplier)
-	return age >= half+int32((h>>32)%uint64(all-half+1))
+	at := int32((h >> 32) % uint64(all-half+1))
+	if age < 0 {
+		return at == 0
+	}
+	return age >= half+at
 }
 
 // result reads the contents that have to be read and puts together what all

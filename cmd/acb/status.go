@@ -105,6 +105,8 @@ func (a *app) readState(cfg *config.Config) (*state, error) {
 			due := cfg.Schedule.Cron.Next(cfg.Schedule.Cron.Next(st.LastSuccess.In(now.Location())))
 			st.Stale = due.Before(now)
 		}
+		// By a clock that was ahead: nobody knows how old it is.
+		st.Stale = st.Stale || st.LastSuccess.After(now.Add(time.Hour))
 	}
 	sources, err := sourcesOf(cfg)
 	if err != nil {
