@@ -54,6 +54,7 @@ var driveCommands = map[string]struct {
 	"daily":     {"N              limits what the account may send a day to N bytes; 0 ends it", (*stage).daily},
 	"folders":   {"CHILDREN DEPTH  limits the items in a folder and the folders in one another", (*stage).folders},
 	"revoke":    {"               ends the sign-in, as a person does in the account", (*stage).revoke},
+	"signed":    {"DAYS           lets acb have signed in so many days ago, and have renewed a day later", (*stage).signed},
 	"expire":    {"               ends the access tokens, not the sign-in", (*stage).expire},
 	"deny":      {"               a person in the browser says no to a sign-in", (*stage).deny},
 	"account":   {"EMAIL          signs acb in to another account", (*stage).account},
@@ -155,6 +156,28 @@ func (s *stage) account(args []string) error {
 		return err
 	}
 	return os.WriteFile(filepath.Join(s.work, "state", "token.json"), token, 0o600)
+}
+
+func (s *stage) signed(args []string) error {
+	days, err := strconv.Atoi(args[0])
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(s.work, "state", "token.json")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	var token map[string]any
+	if err := json.Unmarshal(text, &token); err != nil {
+		return err
+	}
+	at := time.Now().AddDate(0, 0, -days)
+	token["obtained"], token["expiry"] = at, at.Add(25*time.Hour)
+	if text, err = json.Marshal(token); err != nil {
+		return err
+	}
+	return os.WriteFile(file, text, 0o600)
 }
 
 func (s *stage) storage(args []string) error {

@@ -112,31 +112,38 @@ func (b *bench) firstAcb(ctx context.Context, dir, tree string) (firstRun, error
 func (b *bench) firstRclone(ctx context.Context, dir, tree string) (firstRun, error) {
 	dir = filepath.Join(dir, "rclone")
 	return throughFront(ctx, dir, func(l *lookAlike, f *front) (usage, error) {
-		var client struct {
-			Installed struct {
-				ID     string `json:"client_id"`
-				Secret string `json:"client_secret"`
-			} `json:"installed"`
-		}
-		if err := json.Unmarshal(l.Google, &client); err != nil {
-			return usage{}, err
-		}
-		token, err := json.Marshal(l.Token)
+		c, err := b.rcloneSync(l, f, dir, tree, "--drive-pacer-min-sleep=0", "--drive-pacer-burst=1000")
 		if err != nil {
 			return usage{}, err
 		}
-		conf := filepath.Join(dir, "rclone.conf")
-		text := fmt.Sprintf("[bench]\ntype = drive\nscope = drive.file\nclient_id = %s\nclient_secret = %s\ntoken = %s\n",
-			client.Installed.ID, client.Installed.Secret, token)
-		if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
-			return usage{}, err
-		}
-		return command{
-			args: []string{b.rclone, "--config", conf, "sync", tree, "bench:" + tree,
-				"--drive-pacer-min-sleep=0", "--drive-pacer-burst=1000", "--stats=0", "--log-level=ERROR"},
-			env: f.env(),
-		}.run(ctx)
+		return c.run(ctx)
 	})
+}
+
+// rcloneSync is the command by which rclone, configured in dir, brings a tree
+// to a look-alike.
+func (b *bench) rcloneSync(l *lookAlike, f *front, dir, tree string, flags ...string) (command, error) {
+	var client struct {
+		Installed struct {
+			ID     string `json:"client_id"`
+			Secret string `json:"client_secret"`
+		} `json:"installed"`
+	}
+	if err := json.Unmarshal(l.Google, &client); err != nil {
+		return command{}, err
+	}
+	token, err := json.Marshal(l.Token)
+	if err != nil {
+		return command{}, err
+	}
+	conf := filepath.Join(dir, "rclone.conf")
+	text := fmt.Sprintf("[bench]\ntype = drive\nscope = drive.file\nclient_id = %s\nclient_secret = %s\ntoken = %s\n",
+		client.Installed.ID, client.Installed.Secret, token)
+	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
+		return command{}, err
+	}
+	args := []string{b.rclone, "--config", conf, "sync", tree, "bench:" + tree, "--stats=0", "--log-level=ERROR"}
+	return command{args: append(args, flags...), env: f.env()}, nil
 }
 
 // firstRequests is the most that a first run of small files may take: one a

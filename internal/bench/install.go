@@ -12,9 +12,10 @@ import (
 // An install is acb set up for one tree: configuration, state folder, and the
 // folder of its look-alike.
 type install struct {
-	acb  string // the binary
-	dir  string // where all of it lies
-	tree string
+	acb    string // the binary
+	dir    string // where all of it lies
+	tree   string
+	writes float64 // [limits] writes_per_second
 	// front, if not nil, is what stands between acb and the look-alike.
 	front *front
 }
@@ -46,11 +47,11 @@ token = "token.json"
 host = "bench"
 endpoint = %q
 [limits]
-writes_per_second = 0
+writes_per_second = %g
 [safety]
 rehash = "3650d"
 max_delete = "100%%"
-`, in.tree, in.state(), endpoint)
+`, in.tree, in.state(), endpoint, in.writes)
 	for name, b := range map[string][]byte{"acb.toml": []byte(config), "credentials.json": credentials, "token.json": token} {
 		path := filepath.Join(in.dir, name)
 		if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, b) {

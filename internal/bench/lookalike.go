@@ -27,6 +27,10 @@ type greeting struct {
 	Token       drivetest.Token
 }
 
+func greet(s *drivetest.Server) greeting {
+	return greeting{s.URL, s.Credentials(s.URL, ""), s.Credentials(googleBase, ""), s.Token(drivetest.Ask{})}
+}
+
 // googleBase is where programs expect Drive that are not told otherwise.
 const googleBase = "https://www.googleapis.com"
 
@@ -44,7 +48,7 @@ func serveLookAlike(dir string, in io.Reader, out io.Writer) error {
 	}
 	defer s.Close()
 	enc := json.NewEncoder(out)
-	if err := enc.Encode(greeting{s.URL, d.Credentials(s.URL, ""), d.Credentials(googleBase, ""), d.Token(drivetest.Ask{})}); err != nil {
+	if err := enc.Encode(greet(s)); err != nil {
 		return err
 	}
 	for lines := bufio.NewScanner(in); lines.Scan(); {

@@ -54,7 +54,7 @@ func number(v float64, unit string) string {
 	switch unit {
 	case "x":
 		return fmt.Sprintf("%.2f x", v)
-	case "requests":
+	case "requests", "items":
 		return fmt.Sprintf("%.0f", v)
 	}
 	return fmt.Sprintf("%.1f %s", v, unit)
