@@ -139,6 +139,11 @@ func (r *Reader) LastRuns(n int) ([]Run, error) {
 	return r.runs(selectRun+"ORDER BY id DESC LIMIT ?", int64(n))
 }
 
+// RunsSince returns the runs that began at a time or later, the newest first.
+func (r *Reader) RunsSince(at time.Time) ([]Run, error) {
+	return r.runs(selectRun+"WHERE started >= ? ORDER BY id DESC", at.UnixNano())
+}
+
 // Run returns the run of that number, and whether there is one.
 func (r *Reader) Run(id RunID) (Run, bool, error) {
 	return first(r.runs(selectRun+"WHERE id = ?", int64(id)))

@@ -2,13 +2,11 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/autocloudbackup/acb/internal/backup"
 	"github.com/autocloudbackup/acb/internal/config"
 	"github.com/autocloudbackup/acb/manifest"
-	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 )
 
@@ -52,6 +50,21 @@ type state struct {
 	Halt        *halt      `json:"halt"` // null: nothing stands in the way of uploads
 	Sources     []kept     `json:"sources"`
 	Next        *time.Time `json:"next"` // for "acb run"; null without a schedule
+
+	NotSaved []backup.NotSaved   `json:"not_saved"` // by the last scan
+	Omitted  int                 `json:"not_saved_more,omitempty"`
+	Held     []backup.HeldReport `json:"held_back"` // likewise
+	Costs    []runCost           `json:"costs"`     // of the last runs, the newest first
+	Costly   []backup.Cost       `json:"costly"`    // the paths that cost the most bytes in the last 30 days
+}
+
+// runCost is what one run cost.
+type runCost struct {
+	Run      int64     `json:"run"`
+	Started  time.Time `json:"started"`
+	Bytes    int64     `json:"bytes_sent"`
+	Requests int64     `json:"requests"`
+	Units    int64     `json:"quota_units"`
 }
 
 type lastRun struct {
@@ -75,13 +88,18 @@ type kept struct {
 	Files   int64  `json:"files"`
 	Bytes   int64  `json:"bytes"`
 	Retired int64  `json:"retired"`
+	Pinned  int64  `json:"pinned"`
+	Lost    int64  `json:"lost"` // Drive no longer has them; the next scan sends them
 }
 
 // staleAfter is the age at which a backup without a schedule is called old.
 const staleAfter = 7 * 24 * time.Hour
 
 func (a *app) readState(cfg *config.Config) (*state, error) {
-	st := &state{Manifest: manifestFile(cfg), Sources: []kept{}, Stale: true}
+	st := &state{
+		Manifest: manifestFile(cfg), Stale: true,
+		Sources: []kept{}, NotSaved: []backup.NotSaved{}, Held: []backup.HeldReport{}, Costs: []runCost{}, Costly: []backup.Cost{},
+	}
 	now := a.now()
 	if !cfg.Schedule.Cron.IsZero() {
 		next := cfg.Schedule.Cron.Next(now)
@@ -93,6 +111,9 @@ func (a *app) readState(cfg *config.Config) (*state, error) {
 	}
 	defer r.Close()
 	if err := st.runs(r); err != nil {
+		return nil, err
+	}
+	if err := st.reports(r, now); err != nil {
 		return nil, err
 	}
 	if st.Halt, err = readHalt(r, now); err != nil {
@@ -126,7 +147,7 @@ func (a *app) readState(cfg *config.Config) (*state, error) {
 			if err != nil {
 				return nil, err
 			}
-			k.Files, k.Bytes, k.Retired = c.Files, c.Bytes, c.Retired
+			k.Files, k.Bytes, k.Retired, k.Pinned, k.Lost = c.Files, c.Bytes, c.Retired, c.Pinned, c.Lost
 		}
 		st.Sources = append(st.Sources, k)
 	}
@@ -166,51 +187,43 @@ func (st *state) runs(r *manifest.Reader) error {
 	return nil
 }
 
+// month is how far back the costly paths go.
+const month = 30 * 24 * time.Hour
+
+// mostCosts is how many runs' costs, and how many costly paths, are told.
+const mostCosts = 5
+
+// reports takes in what the runs of the last month kept of themselves.
+func (st *state) reports(r *manifest.Reader, now time.Time) error {
+	runs, err := r.RunsSince(now.Add(-month))
+	if err != nil {
+		return err
+	}
+	var all []backup.Report
+	scanned := false
+	for _, run := range runs {
+		rep, err := backup.ReadReport(run)
+		if err != nil {
+			return err
+		}
+		all = append(all, rep)
+		if len(st.Costs) < mostCosts && !run.Ended.IsZero() {
+			st.Costs = append(st.Costs, runCost{int64(run.ID), run.Started, rep.BytesSent, rep.Requests, rep.QuotaUnits})
+		}
+		if run.Kind == "scan" && !run.Ended.IsZero() && !scanned {
+			scanned = true
+			st.NotSaved, st.Omitted = append(st.NotSaved, rep.NotSaved...), rep.Omitted
+			st.Held = append(st.Held, rep.Held...)
+		}
+	}
+	st.Costly = append(st.Costly, backup.Costliest(all, mostCosts)...)
+	return nil
+}
+
 func runJSON(run manifest.Run) lastRun {
 	l := lastRun{Kind: run.Kind, Started: run.Started, Conditions: append([]string{}, run.Conditions...), Counters: run.Counters}
 	if !run.Ended.IsZero() {
 		l.Ended = &run.Ended
 	}
 	return l
-}
-
-func (a *app) showState(st *state) {
-	local := func(t time.Time) string { return t.In(a.now().Location()).Format("Mon 2006-01-02 15:04") }
-	switch {
-	case st.LastSuccess == nil:
-		fmt.Fprintln(a.out, "no complete backup yet")
-	default:
-		age := humanize.RelTime(*st.LastSuccess, a.now(), "ago", "from now")
-		warning := ""
-		if st.Stale {
-			warning = "  STALE"
-			if colour(a.out) {
-				warning = "  \x1b[31mSTALE\x1b[0m"
-			}
-		}
-		fmt.Fprintf(a.out, "last complete backup  %s (%s)%s\n", local(*st.LastSuccess), age, warning)
-	}
-	if l := st.LastRun; l != nil {
-		how := "complete"
-		switch {
-		case l.Ended == nil:
-			how = "still running, or interrupted"
-		case len(l.Conditions) > 0:
-			how = fmt.Sprint(l.Conditions)
-		}
-		fmt.Fprintf(a.out, "last run              %s: %s\n", local(l.Started), how)
-	}
-	if st.Halt != nil {
-		fmt.Fprintf(a.out, "uploads wait          %s\n", plain(st.Halt.Reason))
-	}
-	for _, s := range st.Sources {
-		fmt.Fprintf(a.out, "source                %s: %s, %s", s.Path, count(s.Files, "file", "files"), humanize.IBytes(uint64(s.Bytes)))
-		if s.Retired > 0 {
-			fmt.Fprintf(a.out, ", %s retired", humanize.Comma(s.Retired))
-		}
-		fmt.Fprintln(a.out)
-	}
-	if st.Next != nil {
-		fmt.Fprintf(a.out, "next run              %s, while \"acb run\" stays\n", local(*st.Next))
-	}
 }

@@ -3,7 +3,6 @@ package backup
 import (
 	"compress/gzip"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -155,7 +154,7 @@ func (r *run) recount() error {
 	if r.sum.Counts.OverheadRequests == 0 {
 		return nil
 	}
-	counters, err := json.Marshal(&r.sum.Counts)
+	counters, err := r.report()
 	if err != nil {
 		return err
 	}

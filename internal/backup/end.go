@@ -2,7 +2,6 @@ package backup
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -110,7 +109,7 @@ func (r *run) end(ctx context.Context, err error) (*Summary, error) {
 	c.TokenRequests = r.TokenRequests() - r.tokens
 	now := r.Scan.Now()
 	r.sum.Took, r.sum.Run = now.Sub(r.started), int64(r.id)
-	counters, jsonErr := json.Marshal(c)
+	counters, jsonErr := r.report()
 	if jsonErr != nil {
 		return r.sum, errors.Join(err, jsonErr)
 	}

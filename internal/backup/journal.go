@@ -32,6 +32,7 @@ type journal struct {
 	pending int     // steps since the last fold
 	wrote   bool
 	heard   bool                                  // Drive has confirmed something
+	costly  []Cost                                // the paths that cost the most bytes
 	folders map[manifest.FolderID]manifest.FileID // as reserved or acknowledged in this run
 }
 
