@@ -124,12 +124,13 @@ func (r *run) copyOf(ctx context.Context, c *call) (*drive.File, error) {
 			return nil, &uncopied{error: c.kept}
 		}
 	}
-	switch e.Class {
-	case Conflict:
+	switch {
+	case e.Class == Conflict:
 		return r.adoptCopy(ctx, op)
-	case NotFound:
+	case e.Class == NotFound:
 		return nil, r.whichIsGone(ctx, op, e)
-	case Permanent, BadID:
+	case e.Reason == reasonCrowded: // which no upload mends
+	case e.Class == Permanent, e.Class == BadID:
 		return nil, &uncopied{error: e}
 	}
 	return nil, e

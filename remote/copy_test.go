@@ -218,6 +218,23 @@ func TestCopiesWithoutRoom(t *testing.T) {
 	}
 }
 
+// A copy into a folder that takes no more is not sent into it either.
+func TestCopyIntoCrowded(t *testing.T) {
+	h := newHouse(t, drivetest.Options{MaxChildren: 1})
+	h.settle()
+	h.write("d/a", "a")
+	h.apply([]*plan.Op{mkdir(2, manifest.Root, "d")}, []*plan.Op{h.upload(2, "d/a")})
+	h.write("d/b", "a")
+	before := h.srv.Stats().ContentIn
+	r := h.apply([]*plan.Op{h.copyOf(known(h.ack("d/a")), 2, "d/b")})
+	if err := h.failed["d/b"]; r.Failed != 1 || err == nil || !strings.Contains(err.Error(), "numChildrenInNonRootLimitExceeded") {
+		t.Errorf("%+v: %v", r, err)
+	}
+	if sent := h.srv.Stats().ContentIn - before; sent != 0 {
+		t.Errorf("%d bytes sent", sent)
+	}
+}
+
 // Equal files of one run are sent once; if that fails, each on its own.
 func TestTwinsInOneRun(t *testing.T) {
 	for _, fails := range []bool{false, true} {
