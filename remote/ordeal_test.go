@@ -11,15 +11,18 @@ import (
 	"github.com/autocloudbackup/acb/remote/drivetest"
 )
 
-// One answer in six is lost and one request in ten refused: each file is on
-// Drive once, and nothing else is.
+// One answer in six is lost and one request in ten refused: each file comes to
+// be on Drive once, and nothing else does.
 func TestLossyDrive(t *testing.T) {
 	for seed := range uint64(3) {
 		synctest.Test(t, func(t *testing.T) {
 			h := newAccount(t, 0, 4, drivetest.Throttle{Latency: 50 * time.Millisecond})
 			h.srv.Inject(drivetest.Several(drivetest.Chance(1.0/6, seed, drivetest.Lost), drivetest.Chance(0.1, seed+100, drivetest.Unavailable)))
-			took := h.took(h.uploads(300, 1000))
-			hits := h.srv.Hits()
+			stages, began := [][]*plan.Op{h.uploads(300, 1000)}, time.Now()
+			for h.apply(h.rest(stages)...).Failed > 0 { // seven bad ones in a row: the next run's work
+				clear(h.failed)
+			}
+			took, hits := time.Since(began), h.srv.Hits()
 			h.srv.Inject(nil)
 			h.check()
 			if n := len(h.srv.Tree("root")); n != 2+300 || hits < 60 {
@@ -44,7 +47,7 @@ func TestBadLine(t *testing.T) {
 				drivetest.Nth(drivetest.UploadChunk, 1, drivetest.CutBody(600<<10)),
 				drivetest.Only(drivetest.Chance(0.02, seed, drivetest.CutBody(5_000)), drivetest.UploadMulti, drivetest.UploadChunk),
 				drivetest.Chance(0.01, seed+100, drivetest.Cut)))
-			took := h.took([]*plan.Op(ops))
+			took := h.took(ops)
 			hits := h.srv.Hits()
 			h.check()
 			content := int64(150*10_000 + 6<<20)

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"math/big"
 	"net"
 	"net/http"
@@ -71,7 +72,9 @@ func startFront(target, dir string) (*front, error) {
 			r.Out.Header.Set("X-Forwarded-Proto", "https") // the host stays, so that answers name Google's
 		},
 		Transport: &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true},
-	}}
+		// Where the look-alike cuts a connection, so does the front, in silence.
+		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
+	}, ErrorLog: log.New(io.Discard, "", 0)}
 	go f.inner.Serve(tls.NewListener(f, &tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: []string{"http/1.1"}}))
 	go f.accept()
 	return f, nil
