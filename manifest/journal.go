@@ -26,12 +26,13 @@ type Intent struct {
 	Name   string
 	FileID FileID // reserved, or of the file to be updated
 	Stat   Stat   // of the content to be sent
+	Hour   int32  // CreateFile: when the id was reserved, in hours since 1970
 
-	Flags        Flags  // the entry's, to be
-	HeadRevision string // UpdateFile: the revision that is to be replaced
-	NewFolder    Folder // CreateFolder: all of it; Folder, Name, FileID and Stat are then not used
-	Change       Step   // ChangeItem: what its acknowledgement changes; Folder, Name and Stat are then not used
-	Session      []byte // what is needed to go on with a half-sent upload; a secret
+	Flags        Flags   // the entry's, to be
+	HeadRevision string  // UpdateFile: the revision that is to be replaced
+	NewFolder    Folder  // CreateFolder: all of it; Folder, Name, FileID and Stat are then not used
+	Change       Step    // ChangeItem: what its acknowledgement changes; Folder, Name and Stat are then not used
+	Session      Session // CreateFile and UpdateFile: what was sent of the content, if that takes more than one request
 }
 
 // A StepKind says what a step does to the tree.

@@ -11,15 +11,16 @@ func (in *Intent) encode() []byte {
 	b = append(b, byte(in.Kind))
 	switch in.Kind {
 	case CreateFolder:
-		b = appendFolder(b, &in.NewFolder)
+		return appendFolder(b, &in.NewFolder)
 	case ChangeItem:
 		b = appendString(b, string(in.FileID))
 		return append(b, in.Change.encode()[recordHead:]...)
-	default:
-		e := Entry{Name: in.Name, Flags: in.Flags, Stat: in.Stat, Content: Content{FileID: in.FileID, HeadRevision: in.HeadRevision}}
-		b = appendPlaced(b, in.Folder, &e)
 	}
-	return append(b, in.Session...)
+	e := Entry{
+		Name: in.Name, Flags: in.Flags, Day: in.Hour, Stat: in.Stat,
+		Content: Content{FileID: in.FileID, HeadRevision: in.HeadRevision},
+	}
+	return appendSession(appendPlaced(b, in.Folder, &e), &in.Session)
 }
 
 func (in *Intent) decode(body []byte) bool {
@@ -34,10 +35,8 @@ func (in *Intent) decode(body []byte) bool {
 	default:
 		var e Entry
 		in.Folder, e = d.placed()
-		in.Name, in.Flags, in.Stat, in.FileID, in.HeadRevision = e.Name, e.Flags, e.Stat, e.FileID, e.HeadRevision
-	}
-	if len(d.rest) > 0 {
-		in.Session = append([]byte(nil), d.rest...)
+		in.Name, in.Flags, in.Hour, in.Stat, in.FileID, in.HeadRevision = e.Name, e.Flags, e.Day, e.Stat, e.FileID, e.HeadRevision
+		in.Session = d.session()
 	}
 	return !d.bad
 }

@@ -92,15 +92,19 @@ func TestAckRefuses(t *testing.T) {
 func TestIntents(t *testing.T) {
 	s := newStore(t)
 	path := s.Path()
+	session := Session{
+		Address: "/upload?upload_id=A", FileID: "2", Name: "b\xff", Hash: Hash{9}, Begun: noon.UnixNano(),
+		Stat: Stat{Kind: File, Mode: 0o600, Size: 1 << 40, ModTime: -5, CTime: 6, Inode: 7}, Sent: 1 << 20, SentHash: Hash{1},
+	}
 	intents := []Intent{
-		{Kind: CreateFile, Folder: Root, Name: "\xffa", FileID: "1", Stat: file("", "").Stat},
-		{Kind: UpdateFile, Folder: Root, Name: "b", Flags: Pinned, FileID: "2", Stat: file("", "").Stat, HeadRevision: "head=", Session: []byte("secret")},
+		{Kind: CreateFile, Folder: Root, Name: "\xffa", FileID: "1", Stat: file("", "").Stat, Hour: 20_000},
+		{Kind: UpdateFile, Folder: Root, Name: "b", Flags: Pinned, FileID: "2", Stat: file("", "").Stat, HeadRevision: "head=", Session: session},
 		{Kind: CreateFolder, NewFolder: Folder{ID: 50, Parent: Root, Name: "d", FileID: "3", FS: 4, Mode: 0o700, Inode: 1 << 63, Birth: -1, ModTime: 7, Flags: Prefix}},
 	}
 	if err := s.Begin(intents); err != nil {
 		t.Fatal(err)
 	}
-	intents[0].Session = []byte("begun")
+	intents[0].Session = Session{Address: "begun", FileID: "1", Parent: "p", Name: "a", Stat: file("", "").Stat}
 	if err := s.Begin(intents[:1]); err != nil {
 		t.Fatal(err)
 	}
