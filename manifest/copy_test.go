@@ -19,7 +19,7 @@ const secret = "https://example.com/upload?upload_id=very-secret-address"
 func TestCopy(t *testing.T) {
 	s := newStore(t)
 	do(t, s, putFolder(2, Root, "d"), put(2, "a", "1"), put(Root, "b", "2"))
-	begun := []Intent{{Kind: CreateFile, Folder: 2, Name: "c", FileID: "3", Stat: Stat{Kind: File}, Session: []byte(secret)}}
+	begun := []Intent{{Kind: CreateFile, Folder: 2, Name: "c", FileID: "3", Stat: Stat{Kind: File}, Session: Session{Address: secret, FileID: "3", Name: "c", Stat: Stat{Kind: File}}}}
 	if err := errors.Join(s.Begin(begun), s.KeepIDs([]FileID{"4"}, noon), s.Ack([]Step{put(2, "later", "5")})); err != nil {
 		t.Fatal(err)
 	}

@@ -66,6 +66,13 @@ type Journal interface {
 	// Done is told once of each operation that Drive has confirmed. An error
 	// ends the run.
 	Done(Ack) error
+	// KeepSession is told of an upload that takes more than one request, when
+	// it begins and with each part that Drive has acknowledged. What it is told
+	// first of an upload is durable when it returns, later words within a second.
+	KeepSession(op *plan.Op, s manifest.Session) error
+	// Session returns what is known of a half-sent upload of op's content,
+	// from this run or an earlier one; the zero Session if there is none.
+	Session(op *plan.Op) manifest.Session
 	// Failed is told once of each operation that was tried and not confirmed,
 	// or could not be tried.
 	Failed(op *plan.Op, err error)

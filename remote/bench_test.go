@@ -140,6 +140,8 @@ func (f *benchFile) Close() error                 { return nil }
 // quiet is a journal that keeps nothing.
 type quiet struct{}
 
-func (quiet) Begin([]*plan.Op) error { return nil }
-func (quiet) Done(remote.Ack) error  { return nil }
-func (quiet) Failed(*plan.Op, error) {}
+func (quiet) Begin([]*plan.Op) error                       { return nil }
+func (quiet) KeepSession(*plan.Op, manifest.Session) error { return nil }
+func (quiet) Session(*plan.Op) manifest.Session            { return manifest.Session{} }
+func (quiet) Done(remote.Ack) error                        { return nil }
+func (quiet) Failed(*plan.Op, error)                       {}

@@ -79,7 +79,7 @@ func (r *run) deliver(ctx context.Context, op *plan.Op) (*sender, *drive.File, e
 		return nil, nil, fmt.Errorf("stat: %w", err)
 	}
 	s := &sender{
-		run: r, op: op, parent: parent, content: c, stat: st,
+		run: r, op: op, parent: parent, content: c, stat: st, kept: r.kept(op),
 		create: op.Kind.Creates() && !r.exists(op), counted: r.room.take(op),
 	}
 	f, err := s.send(ctx)
@@ -100,10 +100,11 @@ type sender struct {
 	op      *plan.Op
 	parent  manifest.FileID
 	content Content
-	stat    manifest.Stat // when it was opened
-	create  bool          // a new item; otherwise new content for one there is
-	clamp   bool          // the modification time was refused
-	counted bool          // by room
+	stat    manifest.Stat    // when it was opened
+	create  bool             // a new item; otherwise new content for one there is
+	kept    manifest.Session // what an earlier try has sent of it
+	clamp   bool             // the modification time was refused
+	counted bool             // by room
 	facts   facts
 	sent    counted
 }

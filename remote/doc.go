@@ -11,7 +11,8 @@
 //
 //	call, batch    a metadata call; up to 100 of them in one request
 //	multipart      a file up to 5 MiB: one request
-//	resumable      a larger file: a session and chunks
+//	resumable      a larger file: chunk by chunk
+//	session        where a larger file goes, and how a later run goes on with it
 //	retry, pacer   what is tried again and when; how fast anything may go
 //	error          what an answer means for the caller
 //	ids            reserved file ids, so that no lost answer makes a duplicate

@@ -57,6 +57,8 @@ type house struct {
 	begun   map[manifest.FileID]*plan.Op
 	begins  int
 	acks    []remote.Ack
+	halves  map[manifest.Path]manifest.Session
+	onKeep  func(manifest.Session) error
 	failed  map[manifest.Path]error
 	still   map[manifest.Path]error
 	gen     remote.Gen
@@ -104,7 +106,8 @@ func houseOf(t *testing.T, c *clock, srv *drivetest.Server, change ...func(*remo
 	t.Helper()
 	h := &house{
 		t: t, clock: c, disk: map[manifest.Path]*file{}, folders: map[manifest.FolderID]manifest.FileID{},
-		begun: map[manifest.FileID]*plan.Op{}, failed: map[manifest.Path]error{}, still: map[manifest.Path]error{},
+		begun: map[manifest.FileID]*plan.Op{}, halves: map[manifest.Path]manifest.Session{},
+		failed: map[manifest.Path]error{}, still: map[manifest.Path]error{},
 		gen: remote.Gen{Now: 1, Next: 2},
 	}
 	h.srv = srv
@@ -181,9 +184,26 @@ func (h *house) Begin(ops []*plan.Op) error {
 	return nil
 }
 
+func (h *house) KeepSession(op *plan.Op, s manifest.Session) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.halves[op.Path] = s
+	if h.onKeep != nil {
+		return h.onKeep(s)
+	}
+	return nil
+}
+
+func (h *house) Session(op *plan.Op) manifest.Session {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.halves[op.Path]
+}
+
 func (h *house) Done(a remote.Ack) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	delete(h.halves, a.Op.Path)
 	h.acks = append(h.acks, a)
 	if a.Op.Kind == plan.CreateFolder {
 		h.folders[a.Op.Folder] = a.Content.FileID

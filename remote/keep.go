@@ -142,7 +142,7 @@ func (c *copying) pieces(ctx context.Context, method, address string, m *meta) (
 		header: http.Header{"Content-Type": {"application/json; charset=UTF-8"}, "X-Upload-Content-Length": {strconv.FormatInt(c.size, 10)}},
 		form:   form{head: m.json()},
 	}, func(resp *http.Response) (err error) {
-		session, err = c.d.sessionAddress(resp.Header.Get("Location"))
+		_, session, err = c.d.sessionAddress(resp.Header.Get("Location"))
 		return err
 	})
 	piece := make([]byte, min(c.size, maxChunk))

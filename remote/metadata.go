@@ -96,9 +96,7 @@ func (r *run) metaCall(op *plan.Op, clamp bool) (*call, error) {
 		fields = folderFields
 	}
 	m.stamp(op.Stat, clamp, r.d.opt.Now())
-	if op.Kind != plan.Patch {
-		m.Name = EncodeName(op.Name, op.Stat.Kind)
-	}
+	m.Name = EncodeName(op.Name, op.Stat.Kind)
 	c := r.d.patchCall(op.FileID, m, fields)
 	c.op = op
 	if op.Kind != plan.Patch && op.Parent != op.OldParent {
@@ -116,7 +114,7 @@ func (r *run) metaCall(op *plan.Op, clamp bool) (*call, error) {
 func (r *run) answered(ctx context.Context, c *call, began time.Time) {
 	op := c.op
 	if op == nil {
-		r.kept(c)
+		r.housekept(c)
 		return
 	}
 	if op.Kind == plan.Copy {

@@ -19,7 +19,7 @@ func newAccount(t *testing.T, limit float64, transfers int, th drivetest.Throttl
 	t.Helper()
 	h := &house{
 		t: t, disk: map[manifest.Path]*file{}, folders: map[manifest.FolderID]manifest.FileID{},
-		begun: map[manifest.FileID]*plan.Op{}, failed: map[manifest.Path]error{}, still: map[manifest.Path]error{},
+		begun: map[manifest.FileID]*plan.Op{}, halves: map[manifest.Path]manifest.Session{}, failed: map[manifest.Path]error{}, still: map[manifest.Path]error{},
 		gen: remote.Gen{Now: 1, Next: 2},
 	}
 	h.srv = drivetest.Pipe(drivetest.Options{Seed: 1, NoSHA: true})

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -34,101 +33,54 @@ const (
 	idleRounds = 5
 )
 
-// A session is a resumable upload as Drive knows it: all that is needed to go
-// on with it, by this process or another.
-type session struct {
-	address string // as good as a password, never logged
-	total   int64  // bytes
-	stored  int64  // bytes that Drive has acknowledged
-}
-
-// errGone says that a session cannot be gone on with.
-var errGone = errors.New("upload session is gone")
-
-// putLarge sends a content through a resumable session, from the beginning
-// again when Drive has lost the session.
+// putLarge sends a content through a resumable session: the one that an
+// earlier try has left, from where it stopped, else one from the beginning.
 func (s *sender) putLarge(ctx context.Context) (*drive.File, error) {
 	for start := 1; ; start++ {
 		s.facts = facts{}
-		ses, err := s.open(ctx)
-		if err != nil {
+		ses, f, err := s.takeUp(ctx)
+		if ses == nil && err == nil {
+			ses, err = s.open(ctx)
+		}
+		if f == nil && err == nil {
+			f, err = s.stream(ctx, ses)
+		}
+		if err == nil {
+			return s.finish(ctx, ses, f)
+		}
+		if !errors.Is(err, errGone) {
 			return nil, err
 		}
-		f, err := s.stream(ctx, ses)
-		if errors.Is(err, errGone) && start < freshStarts {
-			s.run.d.opt.Log.Warn("upload session lost, begun again", "path", string(s.op.Path), "id", s.op.FileID)
-			continue
-		}
-		if errors.Is(err, errGone) {
+		if start == freshStarts {
 			return nil, &Error{Class: Transient, Err: fmt.Errorf("%d times: %w", start, err)}
 		}
-		if err != nil {
-			return nil, err
-		}
-		s.patchHash(f)
-		return f, nil
+		s.run.d.opt.Log.Warn("upload begun again", "path", string(s.op.Path), "id", s.op.FileID, "reason", err.Error())
 	}
-}
-
-// open begins a session.
-func (s *sender) open(ctx context.Context) (*session, error) {
-	d := s.run.d
-	m := s.meta()
-	method, address := s.target("resumable")
-	ses := &session{total: s.stat.Size}
-	e := d.try(ctx, 1, s.run.tries(), func(ctx context.Context) error {
-		resp, answer, err := s.post(ctx, upload{
-			method: method, address: address,
-			header: http.Header{
-				"Content-Type":            {"application/json; charset=UTF-8"},
-				"X-Upload-Content-Type":   {m.MimeType},
-				"X-Upload-Content-Length": {strconv.FormatInt(s.stat.Size, 10)},
-			},
-			form: form{head: m.json()},
-		})
-		if err == nil {
-			err = refusal(resp, answer)
-		}
-		if err == nil {
-			ses.address, err = d.sessionAddress(resp.Header.Get("Location"))
-		}
-		return err
-	})
-	if e != nil {
-		return nil, e
-	}
-	return ses, nil
-}
-
-// sessionAddress checks where a session is said to be: our sign-in goes along
-// with each chunk, so it must be the endpoint's host or Google's.
-func (d *Drive) sessionAddress(location string) (string, error) {
-	u, err := url.Parse(location)
-	if err != nil || u.Host == "" || u.Scheme != d.root.Scheme {
-		return "", errors.New("open upload session: the answer has no usable Location")
-	}
-	if u.Host != d.root.Host && !strings.HasSuffix(u.Hostname(), ".googleapis.com") {
-		return "", fmt.Errorf("open upload session: its host %s is not the endpoint's", u.Host)
-	}
-	return location, nil
 }
 
 // A chunk is a piece of the content in memory.
 type chunk struct {
 	off  int64
 	data []byte
+	sum  manifest.Hash // of the content up to its end
 	err  error
 }
 
 func (c *chunk) end() int64 { return c.off + int64(len(c.data)) }
 
-// stream sends the content chunk by chunk, reading and hashing one ahead. The
-// last chunk leaves only when the file is still what was opened; otherwise
-// the session is left to expire and Drive keeps what it has.
+// free lets the memory be used again.
+func (c *chunk) free() {
+	used := c.data
+	chunks.Put(&used)
+}
+
+// stream sends the content from where the session is, chunk by chunk, reading
+// and hashing one ahead. The last chunk leaves only when the file is still
+// what was opened; otherwise the session is left to expire and Drive keeps
+// what it has.
 func (s *sender) stream(ctx context.Context, ses *session) (*drive.File, error) {
-	sum := newDigest()
 	size := s.run.d.beginWith()
-	cur := s.readChunk(0, size, sum)
+	cur := s.readChunk(ses.stored, size, ses.sum)
 	for {
 		if cur.err != nil {
 			return nil, cur.err
@@ -136,14 +88,14 @@ func (s *sender) stream(ctx context.Context, ses *session) (*drive.File, error) 
 		last := cur.end() == ses.total
 		var next chan chunk
 		if last {
-			s.facts = sum.facts(cur.end())
+			s.facts = ses.sum.facts(cur.end())
 			more, _ := s.content.ReadAt(make([]byte, 1), ses.total) // beyond the end: 0 and EOF
 			if err := s.unchanged(cur.end() + int64(more)); err != nil {
 				return nil, err
 			}
 		} else {
 			next = make(chan chunk, 1)
-			go func(off, size int64) { next <- s.readChunk(off, size, sum) }(cur.end(), size)
+			go func(off, size int64) { next <- s.readChunk(off, size, ses.sum) }(cur.end(), size)
 		}
 		began := s.run.d.opt.Now()
 		f, err := s.sendChunk(ctx, ses, &cur, last)
@@ -151,13 +103,16 @@ func (s *sender) stream(ctx context.Context, ses *session) (*drive.File, error) 
 		if next != nil {
 			ahead = <-next
 		}
-		used := cur.data
-		chunks.Put(&used)
+		cur.free()
 		if err != nil || last {
 			return f, err
 		}
 		if f != nil {
 			return nil, fmt.Errorf("%w: it ended after %d of %d bytes", errGone, cur.end(), ses.total)
+		}
+		ses.Sent, ses.SentHash = cur.end(), cur.sum
+		if err := s.run.keep(s.op, ses.Session); err != nil {
+			return nil, err
 		}
 		size = nextChunk(size, s.run.d.opt.Now().Sub(began))
 		cur = ahead
@@ -201,6 +156,7 @@ func (s *sender) readChunk(off, size int64, sum *digest) chunk {
 	switch {
 	case int64(got) == n:
 		sum.Write(c.data)
+		sum.hash.Sum(c.sum[:0])
 	case err == io.EOF:
 		c.err = errBusy // it shrank
 	default:
@@ -221,18 +177,14 @@ func (s *sender) sendChunk(ctx context.Context, ses *session, c *chunk, last boo
 			return nil, fmt.Errorf("%w: it holds %d bytes, sent were %d to %d", errGone, at, c.off, c.end())
 		}
 		f, e := s.putChunk(ctx, ses, c.data[at-c.off:])
-		for e != nil {
-			if e.Class == NotFound || e.Status == http.StatusBadRequest {
-				return nil, fmt.Errorf("%w: %v", errGone, e)
+		if e != nil {
+			err := s.await(ctx, e, &t)
+			if err == nil {
+				f, err = s.ask(ctx, ses, &t)
 			}
-			pause, again := t.next(e)
-			if !again {
-				return nil, e
+			if err != nil {
+				return nil, err
 			}
-			if err := s.run.d.opt.Sleep(ctx, pause); err != nil {
-				return nil, classify(err)
-			}
-			f, e = s.query(ctx, ses, at)
 		}
 		switch {
 		case f != nil:
@@ -248,16 +200,6 @@ func (s *sender) sendChunk(ctx context.Context, ses *session, c *chunk, last boo
 			}
 		}
 	}
-}
-
-// query asks how much the server has; before is what it had. An answer that
-// it has less may be a Range lost on the way, so it is asked twice.
-func (s *sender) query(ctx context.Context, ses *session, before int64) (*drive.File, *Error) {
-	f, e := s.putChunk(ctx, ses, nil)
-	if e == nil && f == nil && (ses.stored < before || ses.stored == 0) {
-		f, e = s.putChunk(ctx, ses, nil)
-	}
-	return f, e
 }
 
 // putChunk sends bytes from ses.stored on, or none to ask for the state, and
@@ -308,21 +250,4 @@ func storedBytes(r string) (int64, error) {
 		return 0, fmt.Errorf("read upload answer: Range is %.40q", r)
 	}
 	return n + 1, nil
-}
-
-// patchHash puts the BLAKE3 of a large file, which as a rule is known only
-// when all of it was read, on Drive with the next house-keeping calls. The
-// time goes along, for a patch may touch it.
-func (s *sender) patchHash(f *drive.File) {
-	if s.facts.hash == s.scanned() {
-		return // it went up with the session
-	}
-	m := &meta{
-		ModifiedTime:  driveTime(s.stat.ModTime, s.clamp, s.run.d.opt.Now()),
-		AppProperties: props{propHash: s.facts.hash.String()},
-	}
-	c := s.run.d.patchCall(manifest.FileID(f.Id), m, "id")
-	s.run.mu.Lock()
-	defer s.run.mu.Unlock()
-	s.run.tail = append(s.run.tail, c)
 }

@@ -120,6 +120,25 @@ func (r *run) record(ops []*plan.Op) error {
 	return nil
 }
 
+// keep tells the journal how far an upload has come; its error ends the run.
+func (r *run) keep(op *plan.Op, s manifest.Session) error {
+	r.journal.Lock()
+	defer r.journal.Unlock()
+	err := r.env.Journal.KeepSession(op, s)
+	if err != nil {
+		err = fmt.Errorf("write journal: %w", err)
+		r.stop(err)
+	}
+	return err
+}
+
+// kept returns what the journal has of a half-sent upload.
+func (r *run) kept(op *plan.Op) manifest.Session {
+	r.journal.Lock()
+	defer r.journal.Unlock()
+	return r.env.Journal.Session(op)
+}
+
 // renew gives a create another id after Drive refused the one it had. The
 // rest of the pool is as old and is dropped, once a run.
 func (r *run) renew(ctx context.Context, op *plan.Op) error {
@@ -294,17 +313,24 @@ func (r *run) takeTail(changing bool) []*call {
 	return append(calls, r.raise)
 }
 
+// later has a call ride with the next house-keeping calls.
+func (r *run) later(c *call) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tail = append(r.tail, c)
+}
+
 // flush sends house-keeping calls on their own.
 func (r *run) flush(ctx context.Context, calls []*call) {
-	if err := r.d.send(ctx, calls, r.kept); err != nil {
+	if err := r.d.send(ctx, calls, r.housekept); err != nil {
 		r.d.opt.Log.Warn("last calls not sent", "err", err.Error())
 	}
 }
 
-// kept takes in how a house-keeping call ended. A hash that is not on Drive
+// housekept takes in how a house-keeping call ended. A hash that is not on Drive
 // is in the manifest all the same; a generation that was not raised is raised
 // by the next run.
-func (r *run) kept(c *call) {
+func (r *run) housekept(c *call) {
 	if c.err != nil {
 		r.d.opt.Log.Warn("patch failed", "call", c.path, "err", c.err.Error())
 		if c.err.Class == Auth {

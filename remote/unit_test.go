@@ -336,7 +336,7 @@ func TestSessionAddress(t *testing.T) {
 		{"https://www.googleapis.com", "http://www.googleapis.com/x?upload_id=x", false},
 		{"http://127.0.0.1:5", "http://127.0.0.1:5/x", true},
 		{"http://127.0.0.1:5", "http://127.0.0.1:6/x", false},
-		{"http://127.0.0.1:5", "/x", false},
+		{"http://127.0.0.1:5", "/x?upload_id=x", true}, // as it is kept
 		{"http://127.0.0.1:5", "", false},
 	} {
 		d, err := New(Options{
@@ -345,8 +345,12 @@ func TestSessionAddress(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := d.sessionAddress(tt.location); (err == nil) != tt.ok {
+		kept, address, err := d.sessionAddress(tt.location)
+		if (err == nil) != tt.ok {
 			t.Errorf("%s from %s: %v", tt.location, tt.endpoint, err)
+		}
+		if _, again, err := d.sessionAddress(string(kept)); tt.ok && (again != address || err != nil) {
+			t.Errorf("%s from %s: kept, it leads to %s, %v", tt.location, tt.endpoint, again, err)
 		}
 	}
 }

@@ -44,10 +44,11 @@ var driveCommands = map[string]struct {
 	"write":     {"PATH TEXT      replaces its content", (*stage).write},
 	"fault":     {"WHICH EFFECT | off   lets requests go wrong, see faultOf", (*stage).fault},
 	"hits":      {"N              the fault struck so often; + for at least once", (*stage).hits},
-	"interrupt": {"KIND N [SIGNAL]...   sends int, or what is named of int and term, to the acb that holds the lock at the N-th request of a kind", (*stage).interrupt},
+	"interrupt": {"KIND N [SIGNAL]...   sends int, or what is named of int, term and kill, to the acb that holds the lock at the N-th request of a kind", (*stage).interrupt},
 	"await":     {"KIND N         waits until N such requests have come since 'reset'", (*stage).await},
 	"requests":  {"[KIND] N       so many requests came since the last 'drive requests' or 'reset'", (*stage).requests},
 	"twice":     {"N              so many bytes were sent although Drive had them, since 'reset'", (*stage).twice},
+	"received":  {"MIN MAX        so many bytes of content came in since 'reset'", (*stage).received},
 	"reset":     {"               sets the counts to 0", (*stage).reset},
 	"slow":      {"LATENCY [BYTES/S]   slows every request down; 0 ends it", (*stage).slow},
 	"storage":   {"N              limits the storage of the account to N bytes", (*stage).storage},
@@ -263,7 +264,7 @@ func (s *stage) await(args []string) error {
 }
 
 // signals are what a script can interrupt by.
-var signals = map[string]os.Signal{"int": os.Interrupt, "term": syscall.SIGTERM}
+var signals = map[string]os.Signal{"int": os.Interrupt, "term": syscall.SIGTERM, "kill": os.Kill}
 
 // interrupt sends signals to the acb that holds the lock, whose number stands
 // in the note beside it, when a request comes: one after the other, as far
@@ -287,15 +288,28 @@ func (s *stage) interrupt(args []string) error {
 		data, err := os.ReadFile(filepath.Join(s.work, "state", "lock.json"))
 		if err == nil && json.Unmarshal(data, &note) == nil {
 			if p, err := os.FindProcess(note.PID); err == nil {
+				p.Signal(signals[names[0]]) // an end before this shows in the exit code
 				go func() {
-					for _, name := range names {
-						p.Signal(signals[name]) // an end before this shows in the exit code
+					for _, name := range names[1:] {
 						time.Sleep(100 * time.Millisecond)
+						p.Signal(signals[name])
 					}
 				}()
 			}
 		}
 	})
+	return nil
+}
+
+// received bounds the bytes of content that came in.
+func (s *stage) received(args []string) error {
+	var low, high int64
+	if _, err := fmt.Sscan(strings.Join(args, " "), &low, &high); err != nil {
+		return err
+	}
+	if got := s.Stats().ContentIn; got < low || got > high {
+		return fmt.Errorf("%d bytes came in", got)
+	}
 	return nil
 }
 

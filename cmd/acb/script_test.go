@@ -60,7 +60,7 @@ import (
 //		looks into the look-alike and acts in it; see driveCommands.
 //
 // Conditions: [root] for tests that permissions cannot stop, [otherfs] where
-// a second file system can be written to.
+// a second file system can be written to, [soak] under make soak.
 
 // update rewrites the golden sections of scripts from what acb prints.
 var update = flag.Bool("update", false, "rewrite golden sections of scripts")
@@ -91,6 +91,8 @@ func TestScripts(t *testing.T) {
 			switch cond {
 			case "root":
 				return os.Geteuid() == 0, nil
+			case "soak":
+				return os.Getenv("ACB_SEEDS") != "", nil
 			case "otherfs":
 				info, err := os.Stat(shm)
 				return err == nil && info.IsDir(), nil

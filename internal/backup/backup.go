@@ -52,13 +52,23 @@ const maxPasses = 3
 // says why the run ended early, and Summary.Conditions what that means.
 func (b *Backup) Run(ctx context.Context, req Request) (*Summary, error) {
 	r := b.begin(req)
-	err := r.settle(ctx)
+	var err error
 	for again := true; again && err == nil && r.pass < maxPasses; r.pass++ {
-		if err = r.plan(ctx); err == nil {
-			again, err = r.apply(ctx)
-		}
+		again, err = r.once(ctx)
 	}
 	return r.end(ctx, err)
+}
+
+// once settles what was left, plans, and carries the plan out; again as apply
+// has it.
+func (r *run) once(ctx context.Context) (again bool, err error) {
+	if err := r.settle(ctx); err != nil {
+		return false, err
+	}
+	if err := r.plan(ctx); err != nil {
+		return false, err
+	}
+	return r.apply(ctx)
 }
 
 // Plan makes the plan that Run would carry out, and changes nothing.
@@ -87,6 +97,8 @@ type run struct {
 	pass    int
 	sum     *Summary
 	seen    []manifest.Source // as the first pass saw them; none of a --path run
+	half    []manifest.Intent // begun and not done, to be gone on with
+	looked  *scan.Result      // what the scan saw, without what differs
 	planned *plan.Plan
 	journal *journal
 	newGen  bool // the generation to come was chosen in this run
@@ -131,6 +143,8 @@ func (r *run) plan(ctx context.Context) error {
 		r.planned = plan.New(changes, seen.Unknown, sources, r.Limits)
 	}
 	r.count(seen, changes)
+	seen.Observation.Files, seen.Observation.Folders = nil, nil // large in a first run
+	r.looked = seen
 	return nil
 }
 
@@ -165,7 +179,7 @@ func (r *run) named() bool { return len(r.req.Targets) > 0 }
 // that Drive has lost something, and that another pass will make it good.
 // With nothing to do there is no request at all.
 func (r *run) apply(ctx context.Context) (again bool, err error) {
-	if err := r.journal.local(r.planned.Local); err != nil {
+	if err := errors.Join(r.resume(), r.journal.local(r.planned.Local)); err != nil {
 		return false, err
 	}
 	var lost []manifest.FileID
@@ -187,7 +201,7 @@ func (r *run) apply(ctx context.Context) (again bool, err error) {
 
 // send has remote carry out the stages.
 func (r *run) send(ctx context.Context) (lost []manifest.FileID, err error) {
-	r.progress.applying(r.planned, r.Scan.Now())
+	r.progress.applying(r.planned, r.journal.sentBefore(), r.Scan.Now())
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	env, done, err := r.environment(ctx, stop)

@@ -55,7 +55,7 @@ func (r *run) applied(res remote.Result) error {
 	bySource := make(map[int]*plan.Held)
 	var seqs []int64 // of what was begun and never left
 	for _, h := range res.Held {
-		if seq := r.journal.intents[h.Op]; seq != 0 {
+		if seq := r.journal.intents[h.Op].seq; seq != 0 {
 			seqs = append(seqs, seq)
 		}
 		src := max(h.Op.Sources[0], 0)

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -72,19 +73,25 @@ func copyState(from, to string) error {
 // then was called.
 func (w *world) stopAt(n int, then func()) (sum *backup.Summary, hit bool) {
 	w.t.Helper()
+	var seen atomic.Int64
+	return w.endAt(func(drivetest.Info) bool { return seen.Add(1) > int64(n) }, then)
+}
+
+// endAt is stopAt for the first request that is the one.
+func (w *world) endAt(is func(drivetest.Info) bool, then func()) (sum *backup.Summary, hit bool) {
+	w.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var once sync.Once
-	first := w.srv.Stats().Total()
-	w.srv.OnRequest(func(i int, _ drivetest.Info) {
-		if i-first >= n {
+	w.srv.OnRequest(func(_ int, r drivetest.Info) {
+		if is(r) {
 			once.Do(func() { hit = true; then(); cancel() })
 		}
 	})
 	sum, err := w.run(ctx)
 	w.srv.OnRequest(nil)
 	if err != nil {
-		w.t.Fatalf("interrupted at request %d: %v", n, err)
+		w.t.Fatalf("interrupted: %v", err)
 	}
 	return sum, hit
 }

@@ -26,7 +26,8 @@ const (
 type journal struct {
 	*run
 	mu      sync.Mutex // guards the rest: a ticker flushes beside remote
-	intents map[*plan.Op]int64
+	intents map[*plan.Op]begun
+	sent    map[int64]manifest.Intent // whose sessions have come further, by Seq
 	steps   []manifest.Step
 	undone  []int64 // intents that came to nothing
 	pending int     // steps since the last fold
@@ -36,9 +37,16 @@ type journal struct {
 	folders map[manifest.FolderID]manifest.FileID // as reserved or acknowledged in this run
 }
 
+// begun is what the journal holds of an operation that is under way.
+type begun struct {
+	seq     int64
+	hour    int32 // as manifest.Intent has it
+	session *manifest.Session
+}
+
 func newJournal(r *run) *journal {
 	return &journal{
-		run: r, intents: make(map[*plan.Op]int64),
+		run: r, intents: make(map[*plan.Op]begun), sent: make(map[int64]manifest.Intent),
 		folders: make(map[manifest.FolderID]manifest.FileID),
 	}
 }
@@ -56,16 +64,22 @@ func (j *journal) Begin(ops []*plan.Op) error {
 	}
 	j.wrote = true
 	for i, op := range ops {
-		j.intents[op] = intents[i].Seq
+		b := j.intents[op]
+		b.seq, b.hour = intents[i].Seq, intents[i].Hour
+		j.intents[op] = b
 	}
 	return nil
 }
 
 // intentOf returns what to write down of op. What was begun before is begun
-// again under another id, or with its content.
+// again: by an earlier run, under another id, or with its content.
 func (j *journal) intentOf(op *plan.Op) manifest.Intent {
-	before := j.intents[op]
+	b := j.intents[op]
+	before := b.seq
 	in := manifest.Intent{Seq: before, Folder: op.Parent, Name: op.Name, FileID: op.FileID, Stat: op.Stat}
+	if b.session != nil && b.session.FileID == op.FileID {
+		in.Session = *b.session
+	}
 	if op.File != nil && op.File.New != nil {
 		in.Flags = op.File.New.Flags &^ manifest.Lost
 	}
@@ -75,7 +89,10 @@ func (j *journal) intentOf(op *plan.Op) manifest.Intent {
 		in.NewFolder.FileID = op.FileID
 		in.NewFolder.Flags &^= manifest.Lost
 	case plan.Copy, plan.Upload:
-		in.Kind = manifest.CreateFile
+		in.Kind, in.Hour = manifest.CreateFile, b.hour
+		if in.Hour == 0 {
+			in.Hour = hour(j.Scan.Now())
+		}
 	case plan.MoveFolder, plan.MoveFile, plan.Patch, plan.TrashFile, plan.TrashFolder:
 		if before == 0 {
 			content := manifest.Content{FileID: op.FileID}
@@ -101,8 +118,7 @@ func (j *journal) Done(ack remote.Ack) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	steps := j.stepsOf(ack)
-	steps[len(steps)-1].Intent = j.intents[ack.Op]
-	delete(j.intents, ack.Op)
+	steps[len(steps)-1].Intent = j.over(ack.Op)
 	j.steps = append(j.steps, steps...)
 	j.heard = true
 	j.acked(ack)
@@ -163,6 +179,17 @@ func (j *journal) entryOf(ack remote.Ack) manifest.Entry {
 	return e
 }
 
+// over forgets an operation whose intent is settled, and returns its number.
+func (j *journal) over(op *plan.Op) int64 {
+	seq := j.intents[op].seq
+	delete(j.intents, op)
+	delete(j.sent, seq)
+	return seq
+}
+
+// hour numbers the hours, as manifest.Intent has them.
+func hour(t time.Time) int32 { return int32(t.Unix() / (60 * 60)) }
+
 // day numbers the days of contents read, as manifest.Entry has them.
 func day(t time.Time) int32 { return int32(t.Unix() / (24 * 60 * 60)) }
 
@@ -173,8 +200,7 @@ func (j *journal) Failed(op *plan.Op, err error) {
 	if _, gone := remote.IsLost(err); gone {
 		// Certainly not done. Of any other failure an answer may be lost, so
 		// that the next run asks what became of it.
-		j.undone = append(j.undone, j.intents[op])
-		delete(j.intents, op)
+		j.undone = append(j.undone, j.over(op))
 	}
 	j.fail(op, err)
 	j.progress.done(op)
@@ -209,11 +235,11 @@ func (j *journal) flush() error {
 }
 
 func (j *journal) write() error {
-	if len(j.steps)+len(j.undone) == 0 {
+	if len(j.steps)+len(j.undone)+len(j.sent) == 0 {
 		return nil
 	}
 	j.wrote = true
-	if err := errors.Join(j.Store.Ack(j.steps), j.Store.Settle(j.undone...)); err != nil {
+	if err := errors.Join(j.Store.Ack(j.steps), j.Store.Settle(j.undone...), j.writeSent()); err != nil {
 		return fmt.Errorf("write manifest: %w", err)
 	}
 	j.undone = j.undone[:0]

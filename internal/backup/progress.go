@@ -48,9 +48,11 @@ func (p *progress) phase(name string)       { p.set(func(n *Progress) { n.Phase 
 func (p *progress) scanned(s scan.Progress) { p.set(func(n *Progress) { n.Scan = s }) }
 func (p *progress) sent(bytes int64)        { p.set(func(n *Progress) { n.BytesSent += bytes }) }
 
-func (p *progress) applying(todo *plan.Plan, at time.Time) {
+// applying begins a plan, of which so many bytes were sent before.
+func (p *progress) applying(todo *plan.Plan, sent int64, at time.Time) {
 	p.set(func(n *Progress) {
 		n.Phase, n.Applying = "backing up", at
+		n.Bytes -= sent
 		for _, stage := range todo.Stages {
 			n.Ops += int64(len(stage))
 			for _, op := range stage {

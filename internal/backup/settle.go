@@ -10,10 +10,13 @@ import (
 	"github.com/autocloudbackup/acb/remote"
 )
 
-// settle finds out what became of the requests that an interrupted run left
-// without an answer: Drive is asked about their ids, what it has is taken
-// over, and the rest is planned anew.
+// settle finds out what became of the requests that an interrupted run, or an
+// earlier pass of this one, left without an answer: Drive is asked about their
+// ids, what it has is taken over, and the rest is planned anew. What that can
+// go on with is in half.
 func (r *run) settle(ctx context.Context) error {
+	r.half = nil
+	clear(r.journal.intents)
 	intents, err := r.Store.Unsettled()
 	if err != nil || len(intents) == 0 {
 		return err
@@ -24,6 +27,10 @@ func (r *run) settle(ctx context.Context) error {
 		ids[i] = idOf(in)
 	}
 	states, err := r.Drive.Check(ctx, ids)
+	if err != nil {
+		return fmt.Errorf("settle the run before: %w", err)
+	}
+	folders, err := r.settledFolders(intents, states)
 	if err != nil {
 		return fmt.Errorf("settle the run before: %w", err)
 	}
@@ -40,11 +47,14 @@ func (r *run) settle(ctx context.Context) error {
 		if in.Kind == manifest.UpdateFile && state.Absent {
 			lost = append(lost, in.FileID)
 		}
-		if step, ok := settled(in, state); ok {
+		switch step, ok := settled(in, state, folders); {
+		case ok:
 			step.Intent = in.Seq
 			steps = append(steps, step)
 			r.Log.Info("settled", "path", in.Name, "id", string(idOf(in)))
-		} else {
+		case r.goesOn(in, state):
+			r.half = append(r.half, in)
+		default:
 			seqs = append(seqs, in.Seq)
 		}
 	}
@@ -57,6 +67,52 @@ func (r *run) settle(ctx context.Context) error {
 		return fmt.Errorf("settle the run before: %w", err)
 	}
 	return r.lose(ctx, lost)
+}
+
+// goesOn reports whether what was begun can be gone on with: a file half-sent,
+// or an id that nothing was made under.
+func (r *run) goesOn(in manifest.Intent, s remote.State) bool {
+	switch in.Kind {
+	case manifest.CreateFile:
+		return s.Absent && (in.Session.Address != "" || hour(r.started)-in.Hour < idHours)
+	case manifest.UpdateFile:
+		return !s.Absent && in.Session.Address != ""
+	}
+	return false
+}
+
+// settledFolders returns the folders that files were to be put into, as the
+// manifest and Drive have them.
+func (r *run) settledFolders(intents []manifest.Intent, states map[manifest.FileID]remote.State) (map[manifest.FolderID]manifest.FileID, error) {
+	lay, err := r.knownLayout()
+	if err != nil {
+		return nil, err
+	}
+	known, err := r.Store.Reader()
+	if err != nil {
+		return nil, err
+	}
+	defer known.Close()
+	folders := map[manifest.FolderID]manifest.FileID{manifest.Root: lay.Host}
+	for _, in := range intents {
+		if in.Kind == manifest.CreateFolder {
+			if s := states[idOf(in)]; !s.Absent && !s.Trashed {
+				folders[in.NewFolder.ID] = idOf(in)
+			}
+			continue
+		}
+		if in.Kind == manifest.ChangeItem || folders[in.Folder] != "" {
+			continue
+		}
+		row, ok, err := known.Row(in.Folder)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			folders[in.Folder] = row.FileID
+		}
+	}
+	return folders, nil
 }
 
 // settleChanges takes over the moves, patches and trashes that Drive has
@@ -136,7 +192,7 @@ func idOf(in manifest.Intent) manifest.FileID {
 // settled says what an intent changed in the tree, and whether it did. What
 // is taken over is marked racy and carries Drive's own sums, so that the scan
 // compares the file on disk with them before anything counts as saved.
-func settled(in manifest.Intent, s remote.State) (manifest.Step, bool) {
+func settled(in manifest.Intent, s remote.State, folders map[manifest.FolderID]manifest.FileID) (manifest.Step, bool) {
 	if s.Absent || s.Trashed {
 		return manifest.Step{}, false
 	}
@@ -146,8 +202,17 @@ func settled(in manifest.Intent, s remote.State) (manifest.Step, bool) {
 	if in.Kind == manifest.UpdateFile && s.HeadRevision == in.HeadRevision {
 		return manifest.Step{}, false
 	}
+	parent, ok := folders[in.Folder]
+	if !ok {
+		return manifest.Step{}, false // what held it is gone
+	}
 	e := manifest.Entry{Name: in.Name, Flags: in.Flags | manifest.Racy, Stat: in.Stat, Content: s.Content}
-	e.FileID, e.Size = in.FileID, s.Size
+	e.FileID, e.Size, e.ModTime, e.Mode = in.FileID, s.Size, s.ModTime, s.Mode
+	if s.Name != in.Name || s.Parent != parent {
+		// It was begun elsewhere, or somebody has moved it: another time than
+		// that on disk makes a patch, which puts it right.
+		e.ModTime = 0
+	}
 	// The BLAKE3 of a large update follows its content as a patch: until then
 	// Drive holds that of the content before. Its MD5 is always right.
 	e.Hash = manifest.Hash{}

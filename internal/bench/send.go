@@ -163,6 +163,12 @@ type tally struct{ failed error }
 // Begin keeps nothing.
 func (*tally) Begin([]*plan.Op) error { return nil }
 
+// KeepSession keeps nothing.
+func (*tally) KeepSession(*plan.Op, manifest.Session) error { return nil }
+
+// Session has nothing.
+func (*tally) Session(*plan.Op) manifest.Session { return manifest.Session{} }
+
 // Done keeps nothing.
 func (*tally) Done(remote.Ack) error { return nil }
 
