@@ -120,25 +120,6 @@ func (r *run) record(ops []*plan.Op) error {
 	return nil
 }
 
-// keep tells the journal how far an upload has come; its error ends the run.
-func (r *run) keep(op *plan.Op, s manifest.Session) error {
-	r.journal.Lock()
-	defer r.journal.Unlock()
-	err := r.env.Journal.KeepSession(op, s)
-	if err != nil {
-		err = fmt.Errorf("write journal: %w", err)
-		r.stop(err)
-	}
-	return err
-}
-
-// kept returns what the journal has of a half-sent upload.
-func (r *run) kept(op *plan.Op) manifest.Session {
-	r.journal.Lock()
-	defer r.journal.Unlock()
-	return r.env.Journal.Session(op)
-}
-
 // renew gives a create another id after Drive refused the one it had. The
 // rest of the pool is as old and is dropped, once a run.
 func (r *run) renew(ctx context.Context, op *plan.Op) error {

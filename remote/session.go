@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/api/drive/v3"
 
+	"github.com/autocloudbackup/acb/internal/plan"
 	"github.com/autocloudbackup/acb/manifest"
 )
 
@@ -213,4 +214,23 @@ func (s *sender) finish(ctx context.Context, ses *session, f *drive.File) (*driv
 		return nil, e
 	}
 	return put, nil
+}
+
+// keep tells the journal how far an upload has come; its error ends the run.
+func (r *run) keep(op *plan.Op, s manifest.Session) error {
+	r.journal.Lock()
+	defer r.journal.Unlock()
+	err := r.env.Journal.KeepSession(op, s)
+	if err != nil {
+		err = fmt.Errorf("write journal: %w", err)
+		r.stop(err)
+	}
+	return err
+}
+
+// kept returns what the journal has of a half-sent upload.
+func (r *run) kept(op *plan.Op) manifest.Session {
+	r.journal.Lock()
+	defer r.journal.Unlock()
+	return r.env.Journal.Session(op)
 }

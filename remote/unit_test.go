@@ -355,6 +355,28 @@ func TestSessionAddress(t *testing.T) {
 	}
 }
 
+// Chunks follow the line, in whole units and within bounds.
+func TestNextChunk(t *testing.T) {
+	for _, tt := range []struct {
+		size int64
+		took time.Duration
+		want int64
+	}{
+		{chunkUnit, time.Second, 2 * chunkUnit},
+		{2 << 20, 2 * time.Second, 2 << 20},
+		{2 << 20, 10 * time.Second, 2 << 20},
+		{2 << 20, 11 * time.Second, 1 << 20},
+		{3 * chunkUnit, time.Minute, chunkUnit},
+		{chunkUnit, time.Hour, chunkUnit},
+		{5 << 20, 0, maxChunk},
+		{maxChunk, 0, maxChunk},
+	} {
+		if got := nextChunk(tt.size, tt.took); got != tt.want {
+			t.Errorf("after %d bytes in %s: %d, want %d", tt.size, tt.took, got, tt.want)
+		}
+	}
+}
+
 func TestStoredBytes(t *testing.T) {
 	for in, want := range map[string]int64{"": 0, "bytes=0-0": 1, "bytes=0-262143": 262144, "bytes=1-5": -1, "0-5": -1, "bytes=0--5": -1, "bytes=0-x": -1} {
 		got, err := storedBytes(in)

@@ -314,6 +314,32 @@ func TestLateArrival(t *testing.T) {
 	}
 }
 
+// TestUnheardThenPlannedAgain has an upload fail that Drive has carried out, in
+// a run that plans once more because Drive has lost something else: it is
+// taken over, and not doubled.
+func TestUnheardThenPlannedAgain(t *testing.T) {
+	w := newWorld(t, drivetest.Options{}, "docs")
+	w.write("docs/a", "one")
+	w.ok()
+	_, ids := w.onDrive()
+	w.must(w.srv.Delete(ids[drivePath(w.path("docs/a"))]))
+	w.must(os.Chtimes(w.path("docs/a"), time.Time{}, time.Unix(1, 0)))
+	w.write("docs/b", "two")
+	faults := []drivetest.Fault{drivetest.Nth(drivetest.UploadMulti, 0, drivetest.Lost)}
+	for n := 1; n <= 6; n++ {
+		faults = append(faults, drivetest.Nth(drivetest.UploadMulti, n, drivetest.Unavailable))
+	}
+	w.srv.Inject(drivetest.Several(faults...))
+	if _, err := w.run(t.Context()); err != nil || w.srv.Hits() != 7 {
+		t.Errorf("%v, the faults struck %d times", err, w.srv.Hits())
+	}
+	w.srv.Inject(nil)
+	w.compare()
+	w.ok()
+	w.compare()
+	w.quiet()
+}
+
 // TestThirtyTwoMiBKilledFiveTimes sends no byte twice: what was in flight
 // arrives here. Where it does not, testdata/script/kill_large.txtar has it.
 func TestThirtyTwoMiBKilledFiveTimes(t *testing.T) {
