@@ -345,3 +345,25 @@ func TestCutsCostLittle(t *testing.T) {
 	}
 	h.check()
 }
+
+// An interrupt ends the reading of a large content that is compared with what
+// an earlier try had sent.
+func TestInterruptedWhileMeasuring(t *testing.T) {
+	h := newHouse(t, drivetest.Options{})
+	h.settle()
+	h.write("big", strings.Repeat("0123456789abcdef", 2<<20))
+	h.apply([]*plan.Op{h.upload(manifest.Root, "big")})
+	again := h.upload(manifest.Root, "big")
+	again.FileID = h.ack("big").Content.FileID // reserved, and its answer lost
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	f, reads := h.disk["big"], 0
+	f.onRead = func(*file) {
+		cancel()
+		reads++
+	}
+	_, err := h.d.Apply(ctx, [][]*plan.Op{{again}}, h.env())
+	if all := len(f.data) / (32 << 10); !errors.Is(err, context.Canceled) || reads == 0 || reads > all/2 {
+		t.Errorf("%v, after %d of %d reads", err, reads, all)
+	}
+}

@@ -3,7 +3,6 @@ package remote_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"strings"
@@ -15,7 +14,6 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/autocloudbackup/acb/internal/plan"
-	"github.com/autocloudbackup/acb/manifest"
 	"github.com/autocloudbackup/acb/remote"
 	"github.com/autocloudbackup/acb/remote/drivetest"
 )
@@ -95,17 +93,6 @@ func always(bytesPerSecond int64) func(time.Time) int64 {
 	return func(time.Time) int64 { return bytesPerSecond }
 }
 
-// contents puts so many files of a size on the disk, and makes the operations
-// that send them.
-func (h *house) contents(n, size int) (ops []*plan.Op) {
-	for i := range n {
-		path := manifest.Path(fmt.Sprintf("f%d-%d", size, i))
-		h.write(path, strings.Repeat(string(rune('a'+i%26)), size))
-		ops = append(ops, h.upload(manifest.Root, path))
-	}
-	return ops
-}
-
 // Whatever is sent, small files in one write or large ones in sessions, four
 // at a time: in no 10 seconds does more leave than 5 % above the limit, and in
 // none while there is something to send less than 5 % below. What waits for
@@ -131,7 +118,7 @@ func TestLineHolds(t *testing.T) {
 				h.settle()
 				time.Sleep(time.Minute)
 				began := time.Now()
-				if r := h.apply(h.contents(c.n, c.size)); r.Failed > 0 || r.Done != c.n {
+				if r := h.apply(h.uploads(c.n, c.size)); r.Failed > 0 || r.Done != c.n {
 					t.Fatalf("%+v, %v", r, h.failed)
 				}
 				h.check()
@@ -176,7 +163,7 @@ func TestLineChanges(t *testing.T) {
 			return 0
 		})
 		h.settle()
-		if r := h.apply(h.contents(4, 20<<20)); r.Failed > 0 {
+		if r := h.apply(h.uploads(4, 20<<20)); r.Failed > 0 {
 			t.Fatalf("%+v, %v", r, h.failed)
 		}
 		h.check()
@@ -199,7 +186,7 @@ func TestLineStalls(t *testing.T) {
 		h.settle()
 		h.srv.Inject(drivetest.Nth(drivetest.UploadMulti, 1, drivetest.Hang))
 		began := time.Now()
-		if r := h.apply(h.contents(8, 100<<10)); r.Failed > 0 {
+		if r := h.apply(h.uploads(8, 100<<10)); r.Failed > 0 {
 			t.Fatalf("%+v, %v", r, h.failed)
 		}
 		h.check()
@@ -224,7 +211,7 @@ func TestLineInterrupted(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(30*time.Second, cancel)
 		began := time.Now()
-		_, err := h.d.Apply(ctx, [][]*plan.Op{h.contents(100, 100<<10)}, h.env())
+		_, err := h.d.Apply(ctx, [][]*plan.Op{h.uploads(100, 100<<10)}, h.env())
 		if took := time.Since(began); !errors.Is(err, context.Canceled) || took > 39*time.Second {
 			t.Errorf("%v after %v", err, took)
 		}

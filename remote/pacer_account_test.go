@@ -41,7 +41,8 @@ func newAccount(t *testing.T, limit float64, transfers int, th drivetest.Throttl
 func (h *house) uploads(n, size int) (ops []*plan.Op) {
 	for i := range n {
 		path := manifest.Path(fmt.Sprintf("f%04d", i))
-		h.write(path, fmt.Sprintf("%0*d", size, i))
+		n := fmt.Sprint(i)
+		h.write(path, strings.Repeat("0", max(size-len(n), 0))+n)
 		ops = append(ops, h.upload(manifest.Root, path))
 	}
 	return ops
