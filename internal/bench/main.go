@@ -47,6 +47,7 @@ var parts = []struct {
 		return b.unchanged(ctx, hundredThousand, unchangedLimits{wall: 0.85, cpu: 1.35, cold: 0.65, peak: 48})
 	}},
 	{"first", (*bench).first},
+	{"restore", (*bench).restore},
 	{"million", func(b *bench, ctx context.Context) error {
 		return b.unchanged(ctx, million, unchangedLimits{wall: 0.75, cpu: 1.3, cold: 0.65, peak: 64})
 	}},
