@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"sync"
@@ -37,9 +39,14 @@ func (b *bench) bandwidth(ctx context.Context) error {
 		return err
 	}
 	in := install{acb: b.acb, dir: filepath.Join(dir, "acb"), tree: tree}
-	var seen *gauge
-	run, err := throughFront(ctx, in.dir, func(l *lookAlike, f *front) (usage, error) {
-		in.front, seen = f, &f.gauge
+	seen := &gauge{}
+	run, err := throughFront(ctx, in.dir, tree, func(l *lookAlike) (usage, error) {
+		d, stop, err := seen.before(l.Front)
+		if err != nil {
+			return usage{}, err
+		}
+		defer stop()
+		in.front = &d
 		if err := in.write(l); err != nil {
 			return usage{}, err
 		}
@@ -75,6 +82,53 @@ func (g *gauge) note(bytes int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.at, g.bytes = append(g.at, time.Now()), append(g.bytes, bytes)
+}
+
+// before returns a detour that passes the gauge on its way to d, until stop.
+func (g *gauge) before(d detour) (_ detour, stop func() error, err error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return d, nil, err
+	}
+	to := d.Proxy
+	d.Proxy = l.Addr().String()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return // stopped
+			}
+			go g.relay(c, to)
+		}
+	}()
+	return d, l.Close, nil
+}
+
+// relay passes one connection on until either side ends it.
+func (g *gauge) relay(c net.Conn, to string) {
+	defer c.Close()
+	up, err := net.Dial("tcp", to)
+	if err != nil {
+		return
+	}
+	go func() {
+		defer up.Close()
+		_, _ = io.Copy(up, gaugedConn{c, g}) // an end is no news
+	}()
+	_, _ = io.Copy(c, up)
+}
+
+// A gaugedConn notes what it reads.
+type gaugedConn struct {
+	net.Conn
+	gauge *gauge
+}
+
+// Read reads and notes it.
+func (c gaugedConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.gauge.note(n)
+	return n, err
 }
 
 // spans returns the least and the most that came in any span of so long a

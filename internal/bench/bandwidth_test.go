@@ -1,6 +1,8 @@
 package main
 
 import (
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 )
@@ -29,5 +31,28 @@ func TestGauge(t *testing.T) {
 	g.note(1)
 	if len(g.at) != 1 {
 		t.Error("nothing noted")
+	}
+}
+
+// What goes through a gauge arrives, and is counted.
+func TestGaugeBeforeFront(t *testing.T) {
+	l, err := startLookAlike(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	g := &gauge{}
+	d, stop, err := g.before(l.Front)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	resp, err := through(t, d, l.Token).Post(googleBase+"/drive/v3/files?fields=id", "application/json", strings.NewReader(`{"name":"`+strings.Repeat("x", 1000)+`"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if sum := g.between(time.Time{}, time.Now()); resp.StatusCode != http.StatusOK || sum < 2000 || sum > 5000 { // and a handshake
+		t.Errorf("%s, %d bytes", resp.Status, sum)
 	}
 }

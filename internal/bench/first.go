@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -73,22 +74,24 @@ func (b *bench) first(ctx context.Context) error {
 	return nil
 }
 
-// throughFront runs f with a new, empty look-alike in dir and a front before it.
-func throughFront(ctx context.Context, dir string, f func(*lookAlike, *front) (usage, error)) (firstRun, error) {
+// throughFront runs f, which is to work in dir, with a new, empty look-alike.
+// The tree is in the page cache then, for whoever sends it.
+func throughFront(ctx context.Context, dir, tree string, f func(*lookAlike) (usage, error)) (firstRun, error) {
 	if err := os.RemoveAll(dir); err != nil {
 		return firstRun{}, err
 	}
-	l, err := startLookAlike(ctx, filepath.Join(dir, "drive"))
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return firstRun{}, err
+	}
+	if err := readTree(tree); err != nil {
+		return firstRun{}, err
+	}
+	l, err := startLookAlike(ctx, "")
 	if err != nil {
 		return firstRun{}, err
 	}
 	defer l.Close()
-	fr, err := startFront(l.URL, dir)
-	if err != nil {
-		return firstRun{}, err
-	}
-	defer fr.Close()
-	u, err := f(l, fr)
+	u, err := f(l)
 	if err != nil {
 		return firstRun{}, err
 	}
@@ -96,10 +99,20 @@ func throughFront(ctx context.Context, dir string, f func(*lookAlike, *front) (u
 	return firstRun{u, st}, err
 }
 
+// readTree reads all files below root.
+func readTree(root string) error {
+	return filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+		if err == nil && e.Type().IsRegular() {
+			_, err = os.ReadFile(path)
+		}
+		return err
+	})
+}
+
 func (b *bench) firstAcb(ctx context.Context, dir, tree string) (firstRun, error) {
 	in := install{acb: b.acb, dir: filepath.Join(dir, "acb"), tree: tree}
-	return throughFront(ctx, in.dir, func(l *lookAlike, f *front) (usage, error) {
-		in.front = f
+	return throughFront(ctx, in.dir, tree, func(l *lookAlike) (usage, error) {
+		in.front = &l.Front
 		if err := in.write(l); err != nil {
 			return usage{}, err
 		}
@@ -111,8 +124,8 @@ func (b *bench) firstAcb(ctx context.Context, dir, tree string) (firstRun, error
 // opened wide, as acb's is: both go as fast as they can.
 func (b *bench) firstRclone(ctx context.Context, dir, tree string) (firstRun, error) {
 	dir = filepath.Join(dir, "rclone")
-	return throughFront(ctx, dir, func(l *lookAlike, f *front) (usage, error) {
-		c, err := b.rcloneSync(l, f, dir, tree, "--drive-pacer-min-sleep=0", "--drive-pacer-burst=1000")
+	return throughFront(ctx, dir, tree, func(l *lookAlike) (usage, error) {
+		c, err := b.rcloneSync(l, dir, tree, "--drive-pacer-min-sleep=0", "--drive-pacer-burst=1000")
 		if err != nil {
 			return usage{}, err
 		}
@@ -122,7 +135,7 @@ func (b *bench) firstRclone(ctx context.Context, dir, tree string) (firstRun, er
 
 // rcloneSync is the command by which rclone, configured in dir, brings a tree
 // to a look-alike.
-func (b *bench) rcloneSync(l *lookAlike, f *front, dir, tree string, flags ...string) (command, error) {
+func (b *bench) rcloneSync(l *lookAlike, dir, tree string, flags ...string) (command, error) {
 	var client struct {
 		Installed struct {
 			ID     string `json:"client_id"`
@@ -142,8 +155,11 @@ func (b *bench) rcloneSync(l *lookAlike, f *front, dir, tree string, flags ...st
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		return command{}, err
 	}
+	if err := l.Front.write(dir); err != nil {
+		return command{}, err
+	}
 	args := []string{b.rclone, "--config", conf, "sync", tree, "bench:" + tree, "--stats=0", "--log-level=ERROR"}
-	return command{args: append(args, flags...), env: f.env()}, nil
+	return command{args: append(args, flags...), env: l.Front.env(dir)}, nil
 }
 
 // firstRequests is the most that a first run of small files may take: one a

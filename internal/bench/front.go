@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -9,82 +10,82 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"io"
-	"log"
 	"math/big"
 	"net"
 	"net/http"
-	"net/http/httputil"
-	"net/url"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
+
+	"github.com/autocloudbackup/acb/remote/drivetest"
 )
 
 // A front lets programs that only know Google's own addresses talk to a
 // look-alike: a proxy for HTTPS on a loopback port that takes every CONNECT
 // for the named host itself, with a certificate of its own authority, which
-// lives as long as the front. It speaks HTTP/1.1, as Drive clients prefer.
+// lives as long as the front. It speaks HTTP/1.1, as Drive clients prefer. It
+// is a listener in the look-alike's own process, because each hop more is work
+// on the cores that the measured program runs on.
 type front struct {
-	dir      string // holds the authority's certificate
 	listener net.Listener
-	inner    *http.Server
 	conns    chan net.Conn
 	closed   chan struct{}
-	gauge    gauge // of what clients send
+	once     sync.Once
 }
 
-// A gaugedConn notes what it reads.
-type gaugedConn struct {
-	net.Conn
-	gauge *gauge
+// A detour is what a client must know of a front.
+type detour struct {
+	Proxy     string // its address
+	Authority []byte // PEM
 }
 
-// Read reads and notes it.
-func (c gaugedConn) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	c.gauge.note(n)
-	return n, err
-}
-
-// startFront begins to pass requests on to the server at target. Close ends it.
-func startFront(target, dir string) (*front, error) {
-	to, err := url.Parse(target)
-	if err != nil {
-		return nil, err
-	}
+// listenFront begins to take connections; what comes out of the listener is
+// HTTP, and the detour leads to it.
+func listenFront() (net.Listener, detour, error) {
 	cert, authority, err := newAuthority()
 	if err != nil {
-		return nil, fmt.Errorf("start TLS front: %w", err)
+		return nil, detour{}, fmt.Errorf("start TLS front: %w", err)
 	}
-	f := &front{dir: dir, conns: make(chan net.Conn), closed: make(chan struct{})}
-	if err := os.WriteFile(f.certFile(), authority, 0o600); err != nil {
-		return nil, fmt.Errorf("start TLS front: %w", err)
-	}
+	f := &front{conns: make(chan net.Conn), closed: make(chan struct{})}
 	if f.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-		return nil, fmt.Errorf("start TLS front: %w", err)
+		return nil, detour{}, fmt.Errorf("start TLS front: %w", err)
 	}
-	f.inner = &http.Server{Handler: &httputil.ReverseProxy{
-		Rewrite: func(r *httputil.ProxyRequest) {
-			r.Out.URL.Scheme, r.Out.URL.Host = to.Scheme, to.Host
-			r.Out.Header.Set("X-Forwarded-Proto", "https") // the host stays, so that answers name Google's
-		},
-		Transport: &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true},
-		// Where the look-alike cuts a connection, so does the front, in silence.
-		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
-	}, ErrorLog: log.New(io.Discard, "", 0)}
-	go f.inner.Serve(tls.NewListener(f, &tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: []string{"http/1.1"}}))
 	go f.accept()
-	return f, nil
+	inside := tls.NewListener(f, &tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: []string{"http/1.1"}})
+	return inside, detour{f.Addr().String(), authority}, nil
 }
 
-func (f *front) certFile() string { return filepath.Join(f.dir, "authority.pem") }
+// serveFront lets a Drive be reached through a front, until stop.
+func serveFront(d *drivetest.Drive) (_ detour, stop func(), err error) {
+	l, to, err := listenFront()
+	if err != nil {
+		return detour{}, nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		d.Serve(ctx, l) // ends by stop
+	}()
+	return to, func() { cancel(); <-ended }, nil
+}
 
-// env makes a program go through the front.
-func (f *front) env() []string {
-	return []string{"HTTPS_PROXY=http://" + f.listener.Addr().String(), "SSL_CERT_FILE=" + f.certFile(), "NO_PROXY="}
+func (detour) certFile(dir string) string { return filepath.Join(dir, "authority.pem") }
+
+// write writes the authority into dir.
+func (d detour) write(dir string) error {
+	if err := os.WriteFile(d.certFile(dir), d.Authority, 0o600); err != nil {
+		return fmt.Errorf("go through TLS front: %w", err)
+	}
+	return nil
+}
+
+// env makes a program go through the front, after write.
+func (d detour) env(dir string) []string {
+	return []string{"HTTPS_PROXY=http://" + d.Proxy, "SSL_CERT_FILE=" + d.certFile(dir), "NO_PROXY="}
 }
 
 // accept takes connections to the proxy and hands their insides to the server.
@@ -107,7 +108,7 @@ func (f *front) accept() {
 				return
 			}
 			select {
-			case f.conns <- gaugedConn{c, &f.gauge}:
+			case f.conns <- c:
 			case <-f.closed:
 				c.Close()
 			}
@@ -115,7 +116,7 @@ func (f *front) accept() {
 	}
 }
 
-// Accept makes a front the listener of what is inside the tunnels.
+// Accept makes the front the listener of what is inside the tunnels.
 func (f *front) Accept() (net.Conn, error) {
 	select {
 	case c := <-f.conns:
@@ -128,15 +129,10 @@ func (f *front) Accept() (net.Conn, error) {
 // Addr is where the proxy listens.
 func (f *front) Addr() net.Addr { return f.listener.Addr() }
 
-// Close ends the tunnels, too. It is called by the server that it ends.
+// Close takes no more connections; those that there are belong to the server.
 func (f *front) Close() error {
-	select {
-	case <-f.closed:
-		return nil
-	default:
-	}
-	close(f.closed)
-	return errors.Join(f.listener.Close(), f.inner.Close())
+	f.once.Do(func() { close(f.closed) })
+	return f.listener.Close()
 }
 
 // googleHosts are what Drive clients talk to.

@@ -17,7 +17,7 @@ type install struct {
 	tree   string
 	writes float64 // [limits] writes_per_second
 	// front, if not nil, is what stands between acb and the look-alike.
-	front *front
+	front *detour
 }
 
 func (in install) config() string { return filepath.Join(in.dir, "acb.toml") }
@@ -36,6 +36,11 @@ func (in install) write(l *lookAlike) error {
 	}
 	if err := os.MkdirAll(in.state(), 0o700); err != nil {
 		return err
+	}
+	if in.front != nil {
+		if err := in.front.write(in.dir); err != nil {
+			return err
+		}
 	}
 	// A kept manifest may be older than "rehash": this measures the scan, not
 	// the rehashing that is due now and then.
@@ -68,7 +73,7 @@ max_delete = "100%%"
 func (in install) scan(flags ...string) command {
 	c := command{args: append([]string{in.acb, "scan", "-q", "--config", in.config()}, flags...)}
 	if in.front != nil {
-		c.env = in.front.env()
+		c.env = in.front.env(in.dir)
 	}
 	return c
 }

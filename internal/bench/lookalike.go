@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime/debug"
 	"time"
 
 	"github.com/autocloudbackup/acb/remote/drivetest"
@@ -15,7 +16,7 @@ import (
 
 // lookAlikeFlag makes this program the look-alike in a process of its own, so
 // that its work is not counted as acb's. It drops content and keeps the rest
-// in the folder that follows. Each line on its stdin is answered by one of
+// in the folder that follows, or in memory if that is "". Each line on its stdin is answered by one of
 // JSON; the end of stdin ends it.
 const lookAlikeFlag = "-look-alike"
 
@@ -23,12 +24,13 @@ const lookAlikeFlag = "-look-alike"
 type greeting struct {
 	URL         string
 	Credentials []byte // for its own address
-	Google      []byte // the same for Google's addresses, behind a front
+	Google      []byte // the same for Google's addresses, through the front
+	Front       detour
 	Token       drivetest.Token
 }
 
-func greet(s *drivetest.Server) greeting {
-	return greeting{s.URL, s.Credentials(s.URL, ""), s.Credentials(googleBase, ""), s.Token(drivetest.Ask{})}
+func greet(s *drivetest.Server, front detour) greeting {
+	return greeting{s.URL, s.Credentials(s.URL, ""), s.Credentials(googleBase, ""), front, s.Token(drivetest.Ask{})}
 }
 
 // googleBase is where programs expect Drive that are not told otherwise.
@@ -36,8 +38,10 @@ const googleBase = "https://www.googleapis.com"
 
 // serveLookAlike is the other side of startLookAlike.
 func serveLookAlike(dir string, in io.Reader, out io.Writer) error {
-	// A long fill should not stop for a refresh in the middle; SHA sums would
-	// only make the server slower, which Drive is not.
+	// A long fill should not stop for a refresh in the middle. SHA sums and
+	// frequent collections would only make the server slower, which Drive is
+	// not, and take the cores that the measured program runs on.
+	debug.SetGCPercent(400)
 	d, err := drivetest.New(drivetest.Options{Dir: dir, Discard: true, NoSHA: true, TokenLife: 24 * time.Hour, LogSize: -1})
 	if err != nil {
 		return err
@@ -47,8 +51,13 @@ func serveLookAlike(dir string, in io.Reader, out io.Writer) error {
 		return err
 	}
 	defer s.Close()
+	front, stop, err := serveFront(d)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	enc := json.NewEncoder(out)
-	if err := enc.Encode(greet(s)); err != nil {
+	if err := enc.Encode(greet(s, front)); err != nil {
 		return err
 	}
 	for lines := bufio.NewScanner(in); lines.Scan(); {
@@ -68,14 +77,17 @@ type lookAlike struct {
 	out *json.Decoder
 }
 
-// startLookAlike starts one whose state is in dir. Close ends it.
+// startLookAlike starts one whose state is in dir, or in memory if that is "".
+// Close ends it.
 func startLookAlike(ctx context.Context, dir string) (*lookAlike, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
+	if dir != "" {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, err
+		}
 	}
 	l := &lookAlike{cmd: exec.CommandContext(ctx, self, lookAlikeFlag, dir)}
 	l.cmd.Stderr = os.Stderr
@@ -109,7 +121,7 @@ func (l *lookAlike) stats() (drivetest.Stats, error) {
 	return s, nil
 }
 
-// Close ends the process and waits for it; all that was acknowledged is on disk.
+// Close ends the process and waits for it; what was acknowledged is in its folder.
 func (l *lookAlike) Close() error {
 	l.in.Close()
 	return l.cmd.Wait()

@@ -64,8 +64,8 @@ func (b *bench) ordeal(ctx context.Context, o ordeal) error {
 			return err
 		}
 	}
-	acb, err := o.run(ctx, filepath.Join(dir, "acb"), tree, func(l *lookAlike, f *front) (command, error) {
-		in := install{acb: b.acb, dir: filepath.Join(dir, "acb"), tree: tree, writes: 3, front: f}
+	acb, err := o.run(ctx, filepath.Join(dir, "acb"), tree, func(l *lookAlike) (command, error) {
+		in := install{acb: b.acb, dir: filepath.Join(dir, "acb"), tree: tree, writes: 3, front: &l.Front}
 		return in.scan(), in.write(l)
 	})
 	if err != nil {
@@ -75,8 +75,8 @@ func (b *bench) ordeal(ctx context.Context, o ordeal) error {
 	var rclone *outcome
 	switch {
 	case o.rclone && b.rclone != "":
-		rclone, err = o.run(ctx, filepath.Join(dir, "rclone"), tree, func(l *lookAlike, f *front) (command, error) {
-			return b.rcloneSync(l, f, filepath.Join(dir, "rclone"), tree)
+		rclone, err = o.run(ctx, filepath.Join(dir, "rclone"), tree, func(l *lookAlike) (command, error) {
+			return b.rcloneSync(l, filepath.Join(dir, "rclone"), tree)
 		})
 		if err != nil {
 			return err
@@ -128,7 +128,7 @@ func (r *outcome) String() string {
 const mostRuns = 3
 
 // run lets a program bring the tree to a new look-alike in this process.
-func (o ordeal) run(ctx context.Context, dir, tree string, program func(*lookAlike, *front) (command, error)) (*outcome, error) {
+func (o ordeal) run(ctx context.Context, dir, tree string, program func(*lookAlike) (command, error)) (*outcome, error) {
 	d, err := drivetest.New(drivetest.Options{NoSHA: true, Discard: true, TokenLife: 24 * time.Hour, Throttle: o.throttle})
 	if err != nil {
 		return nil, err
@@ -141,12 +141,12 @@ func (o ordeal) run(ctx context.Context, dir, tree string, program func(*lookAli
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	fr, err := startFront(s.URL, dir)
+	front, stop, err := serveFront(d)
 	if err != nil {
 		return nil, err
 	}
-	defer fr.Close()
-	c, err := program(&lookAlike{greeting: greet(s)}, fr)
+	defer stop()
+	c, err := program(&lookAlike{greeting: greet(s, front)})
 	if err != nil {
 		return nil, err
 	}

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -83,12 +82,7 @@ func askThroughFront(t *testing.T, dir string) greeting {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	f, err := startFront(l.URL, dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	resp, err := through(t, f, l.Token).Get(googleBase + "/drive/v3/about?fields=user")
+	resp, err := through(t, l.Front, l.Token).Get(googleBase + "/drive/v3/about?fields=user")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,17 +100,13 @@ func askThroughFront(t *testing.T, dir string) greeting {
 }
 
 // through returns a client that goes through the front and trusts it alone.
-func through(t *testing.T, f *front, token drivetest.Token) *http.Client {
+func through(t *testing.T, d detour, token drivetest.Token) *http.Client {
 	t.Helper()
-	authority, err := os.ReadFile(f.certFile())
-	if err != nil {
-		t.Fatal(err)
-	}
 	trusted := x509.NewCertPool()
-	if !trusted.AppendCertsFromPEM(authority) {
+	if !trusted.AppendCertsFromPEM(d.Authority) {
 		t.Fatal("no certificate")
 	}
-	proxy := &url.URL{Scheme: "http", Host: f.Addr().String()}
+	proxy := &url.URL{Scheme: "http", Host: d.Proxy}
 	transport := &http.Transport{Proxy: http.ProxyURL(proxy), TLSClientConfig: &tls.Config{RootCAs: trusted}}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: withToken{transport, token.AccessToken}}
@@ -133,25 +123,25 @@ func (w withToken) RoundTrip(r *http.Request) (*http.Response, error) {
 	return w.next.RoundTrip(r)
 }
 
-// A front passes on host, path and body, and says that it was HTTPS.
-func TestFrontPassesOn(t *testing.T) {
-	var got string
-	target := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		b, _ := io.ReadAll(r.Body)
-		got = fmt.Sprint(r.Method, " ", r.Host, " ", r.URL, " ", r.Header.Get("X-Forwarded-Proto"), " ", string(b))
-	}))
-	defer target.Close()
-	f, err := startFront(target.URL, t.TempDir())
+// What comes out of a front has host, path and body, and is known as HTTPS.
+func TestFront(t *testing.T) {
+	l, d, err := listenFront()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
-	resp, err := through(t, f, drivetest.Token{}).Post("https://oauth2.googleapis.com/token?a=b", "text/plain", strings.NewReader("body"))
+	var got string
+	s := &http.Server{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		b, _ := io.ReadAll(r.Body)
+		got = fmt.Sprint(r.Method, " ", r.Host, " ", r.URL, " ", r.TLS != nil, " ", string(b))
+	})}
+	defer s.Close()
+	go s.Serve(l)
+	resp, err := through(t, d, drivetest.Token{}).Post("https://oauth2.googleapis.com/token?a=b", "text/plain", strings.NewReader("body"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	resp.Body.Close()
-	if want := "POST oauth2.googleapis.com /token?a=b https body"; got != want {
+	if want := "POST oauth2.googleapis.com /token?a=b true body"; got != want {
 		t.Errorf("the server saw %q, want %q", got, want)
 	}
 }

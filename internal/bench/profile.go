@@ -46,7 +46,9 @@ func init() {
 			}
 		}
 	}()
-	code := Main()
+	ended := make(chan int)
+	go func() { ended <- Main() }() // not here: init is tied to one thread, which costs at every switch
+	code := <-ended
 	pprof.StopCPUProfile()
 	f.Close()
 	os.Exit(code)

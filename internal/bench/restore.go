@@ -85,7 +85,7 @@ func (b *bench) restored(ctx context.Context, dir string, tree treeSpec, latency
 			return err
 		}
 		defer s.Close()
-		l := &lookAlike{greeting: greet(s)}
+		l := &lookAlike{greeting: greet(s, detour{})}
 		if err := in.write(l); err != nil {
 			return err
 		}
