@@ -127,7 +127,7 @@ func (d meddlingDir) open(name string) (dir, error) {
 	below, err := d.dir.open(name)
 	return meddlingDir{below, d.m}, err
 }
-func (d meddlingDir) openFile(name string) (*os.File, error) {
+func (d meddlingDir) openFile(name string) (regular, error) {
 	d.m.opening(name)
 	return d.dir.openFile(name)
 }
@@ -222,4 +222,92 @@ func TestLongPath(t *testing.T) {
 	sh(t, root, "mv "+name+" moved")
 	expect(t, s, src, Options{}, "moved "+name+"/ -> moved/")
 	os.RemoveAll(root)
+}
+
+// The folder of the last file stays open: a file in it is opened without
+// another look at the way to it, and Close lets go of it.
+func TestFilesKeepFolder(t *testing.T) {
+	root := t.TempDir()
+	sh(t, root, "mkdir -p a/deep b; echo 1 >a/deep/one; echo 2 >a/deep/two; echo 3 >b/three")
+	src := source(t, root)
+	open := &counting{system: native, dirs: map[string]int{}}
+	files := NewFiles([]Source{src})
+	files.system = open
+	content := func(path string) string {
+		f, err := files.Open(src.Path.Join(path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		b, err := io.ReadAll(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	if got := content("a/deep/one") + content("a/deep/two"); got != "1\n2\n" || open.total != 2 { // the source, and a/deep
+		t.Errorf("read %q, opened %d folders", got, open.total)
+	}
+	held, err := files.Open(src.Path.Join("a/deep/one"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What takes the folder's place meanwhile is not followed.
+	sh(t, root, "mv a aside; ln -s /etc a; mkdir elsewhere; ln -s elsewhere aside/deep/link")
+	if got := content("a/deep/two"); got != "2\n" {
+		t.Errorf("read %q", got)
+	}
+	if got := content("b/three"); got != "3\n" || open.dirs["a/deep"] != 0 {
+		t.Errorf("read %q; open are %v", got, open.dirs)
+	}
+	if f, err := files.Open(src.Path.Join("a/deep/two")); err == nil {
+		f.Close()
+		t.Error("a link was followed")
+	}
+	files.Close()
+	if b, err := io.ReadAll(held); string(b) != "1\n" || err != nil {
+		t.Errorf("what was opened before ends with Close: %q, %v", b, err)
+	}
+	held.Close()
+	for d, n := range open.dirs {
+		if n != 0 {
+			t.Errorf("%q is open %d times after Close", d, n)
+		}
+	}
+}
+
+// A counting system counts the folders that are open.
+type counting struct {
+	system
+	total int
+	dirs  map[string]int
+}
+
+type countingDir struct {
+	dir
+	at string
+	c  *counting
+}
+
+func (c *counting) wrap(d dir, at string, err error) (dir, error) {
+	if err != nil {
+		return nil, err
+	}
+	c.total++
+	c.dirs[at]++
+	return countingDir{d, at, c}, nil
+}
+
+func (c *counting) open(path string) (dir, error) {
+	d, err := c.system.open(path)
+	return c.wrap(d, "", err)
+}
+func (c *counting) fileSystem(d dir) fileSystem { return c.system.fileSystem(d.(countingDir).dir) }
+func (d countingDir) beneath(rel string) (dir, error) {
+	below, err := d.dir.beneath(rel)
+	return d.c.wrap(below, rel, err)
+}
+func (d countingDir) close() {
+	d.c.dirs[d.at]--
+	d.dir.close()
 }

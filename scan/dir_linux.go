@@ -7,7 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
+	"io"
 	"strings"
 	"syscall"
 	"unsafe"
@@ -113,7 +113,7 @@ func (d fd) beneath(rel string) (dir, error) {
 	return descend(d, rel)
 }
 
-func (d fd) openFile(name string) (*os.File, error) {
+func (d fd) openFile(name string) (regular, error) {
 	n, err := d.openat(name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC)
 	if err != nil {
 		return nil, err
@@ -123,7 +123,7 @@ func (d fd) openFile(name string) (*os.File, error) {
 		unix.Close(n)
 		return nil, errors.Join(err, errNotRegular)
 	}
-	return os.NewFile(uintptr(n), name), nil
+	return &file{n: n}, nil
 }
 
 func (d fd) readlink(name string) (string, error) {
@@ -277,20 +277,58 @@ func nanos(t unix.StatxTimestamp) int64 { return t.Sec*1e9 + int64(t.Nsec) }
 // lstatTellsInode: an lstat tells the inode number of a file.
 const lstatTellsInode = true
 
-// statFile tells about an open file, in the same terms as lstat.
-func statFile(f *os.File, st *info) error {
+// A file is a regular without an os.File, which would try in vain to have the
+// network poller watch it: two system calls that a small file feels.
+type file struct {
+	n   int // -1 when closed
+	off int64
+}
+
+func (f *file) stat(st *info) error {
 	var raw unix.Stat_t
-	c, err := f.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var statErr error
-	if err := c.Control(func(n uintptr) { statErr = unix.Fstat(int(n), &raw) }); err != nil {
-		return err
-	}
-	if statErr != nil {
-		return fmt.Errorf("fstat: %w", statErr)
+	if err := unix.Fstat(f.n, &raw); err != nil {
+		return fmt.Errorf("fstat: %w", err)
 	}
 	st.set(&raw)
 	return nil
+}
+
+// Read reads on from where the last Read ended.
+func (f *file) Read(b []byte) (int, error) {
+	n, err := f.pread(b, f.off)
+	f.off += int64(n)
+	return n, err
+}
+
+// ReadAt reads until b is full or the file ends.
+func (f *file) ReadAt(b []byte, off int64) (n int, err error) {
+	for n < len(b) && err == nil {
+		var more int
+		more, err = f.pread(b[n:], off+int64(n))
+		n += more
+	}
+	return n, err
+}
+
+// pread reads once; the end of the file is io.EOF.
+func (f *file) pread(b []byte, off int64) (int, error) {
+	for {
+		n, err := unix.Pread(f.n, b, off)
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return 0, err
+		case n == 0 && len(b) > 0:
+			return 0, io.EOF
+		default:
+			return n, nil
+		}
+	}
+}
+
+// Close closes the file, once.
+func (f *file) Close() error {
+	n := f.n
+	f.n = -1
+	return unix.Close(n)
 }

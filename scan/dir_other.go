@@ -112,7 +112,7 @@ func (d rootDir) open(name string) (dir, error) {
 
 func (d rootDir) beneath(rel string) (dir, error) { return descend(d, rel) }
 
-func (d rootDir) openFile(name string) (*os.File, error) {
+func (d rootDir) openFile(name string) (regular, error) {
 	fi, err := d.root.Lstat(name)
 	if err != nil {
 		return nil, err
@@ -128,8 +128,13 @@ func (d rootDir) openFile(name string) (*os.File, error) {
 		f.Close()
 		return nil, errSwapped
 	}
-	return f, nil
+	return osFile{f}, nil
 }
+
+// An osFile is a regular.
+type osFile struct{ *os.File }
+
+func (f osFile) stat(st *info) error { return statFile(f.File, st) }
 
 func (d rootDir) readlink(name string) (string, error) { return d.root.Readlink(name) }
 

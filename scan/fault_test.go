@@ -100,7 +100,7 @@ func (d failingDir) beneath(rel string) (dir, error) {
 	return d.f.wrap(d.dir.beneath(rel))
 }
 
-func (d failingDir) openFile(name string) (*os.File, error) {
+func (d failingDir) openFile(name string) (regular, error) {
 	if err := d.f.fail("open file " + name); err != nil {
 		return nil, err
 	}

@@ -3,8 +3,8 @@ package scan
 import (
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -12,13 +12,22 @@ import (
 )
 
 // Files opens what a scan has found, for hashing and sending. Below a source
-// no link is followed, whatever was put there since the scan.
+// no link is followed, whatever was put there since the scan. The folder of
+// the last file stays open, because the next file is mostly in it.
 type Files struct {
 	sources []Source
 	system  system
 
-	mu      sync.Mutex
+	mu      sync.Mutex // guards what follows
 	devices map[uint64]fileSystem
+	last    *openFolder
+}
+
+// An openFolder is a folder that files are opened in.
+type openFolder struct {
+	d    dir
+	path manifest.Path
+	uses int // calls of Open that are in it, and one while it is the last; under Files.mu
 }
 
 // NewFiles returns the Files of the sources; paths outside all of them are
@@ -27,9 +36,16 @@ func NewFiles(sources []Source) *Files {
 	return &Files{sources: sources, system: native, devices: map[uint64]fileSystem{}}
 }
 
+// Close lets go of the last folder. Files that were opened stay open.
+func (f *Files) Close() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.keep(nil)
+}
+
 // A File is an open regular file, or a symlink whose content is its target.
 type File struct {
-	f      *os.File // nil for a symlink
+	f      regular // nil for a symlink
 	target *strings.Reader
 	link   manifest.Stat
 	fs     fileSystem
@@ -38,20 +54,82 @@ type File struct {
 // Open opens a file or symlink. It never blocks and never opens anything else.
 // Its error leaves the path to the caller, who has it.
 func (f *Files) Open(p manifest.Path) (*File, error) {
-	d, name, err := f.folderOf(p)
+	in, name, err := f.folderOf(p)
 	if err != nil {
 		return nil, fmt.Errorf("open: %w", err)
 	}
-	defer d.close()
-	file, err := f.open(d, name)
+	defer f.leave(in)
+	file, err := f.open(in.d, name)
 	if err != nil {
 		return nil, fmt.Errorf("open: %w", err)
 	}
 	return file, nil
 }
 
-// folderOf opens the folder that holds a path, and returns the last name.
-func (f *Files) folderOf(p manifest.Path) (dir, string, error) {
+// folderOf returns the folder that holds a path, until leave, and the last
+// name.
+func (f *Files) folderOf(p manifest.Path) (*openFolder, string, error) {
+	in, name := p.Split()
+	below := f.below(p)
+	if below {
+		if at := f.again(in); at != nil {
+			return at, name, nil
+		}
+	}
+	d, name, err := f.openFolder(p)
+	if err != nil {
+		return nil, "", err
+	}
+	at := &openFolder{d: d, path: in, uses: 1}
+	if below {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.keep(at)
+	}
+	return at, name, nil
+}
+
+// below reports whether a path is in a source.
+func (f *Files) below(p manifest.Path) bool {
+	return slices.ContainsFunc(f.sources, func(s Source) bool { return p != s.Path && p.Within(s.Path) })
+}
+
+// again returns the last folder if that is the one at path, or nil.
+func (f *Files) again(path manifest.Path) *openFolder {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.last == nil || f.last.path != path {
+		return nil
+	}
+	f.last.uses++
+	return f.last
+}
+
+// keep makes at the last folder. The lock must be held.
+func (f *Files) keep(at *openFolder) {
+	if at != nil {
+		at.uses++
+	}
+	if old := f.last; old != nil {
+		old.leave()
+	}
+	f.last = at
+}
+
+func (f *Files) leave(at *openFolder) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	at.leave()
+}
+
+func (at *openFolder) leave() {
+	if at.uses--; at.uses == 0 {
+		at.d.close()
+	}
+}
+
+// openFolder opens the folder that holds a path, and returns the last name.
+func (f *Files) openFolder(p manifest.Path) (dir, string, error) {
 	for i := range f.sources {
 		s := &f.sources[i]
 		if p == s.Path || !p.Within(s.Path) {
@@ -119,13 +197,21 @@ func (f *Files) fileSystem(d dir, dev uint64) fileSystem {
 	return fs
 }
 
+// Kind is what was opened: a file or a symlink.
+func (f *File) Kind() manifest.Kind {
+	if f.f == nil {
+		return manifest.Symlink
+	}
+	return manifest.File
+}
+
 // Stat tells about the open file, in the terms in which a scan does.
 func (f *File) Stat() (manifest.Stat, error) {
 	if f.f == nil {
 		return f.link, nil
 	}
 	var st info
-	if err := statFile(f.f, &st); err != nil {
+	if err := f.f.stat(&st); err != nil {
 		return manifest.Stat{}, err
 	}
 	if !lstatTellsInode {

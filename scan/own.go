@@ -49,7 +49,7 @@ func (o ownFiles) hasFile(d dir, name []byte, st *info) bool {
 				continue
 			}
 			var opened info
-			err = statFile(f, &opened)
+			err = f.stat(&opened)
 			f.Close()
 			if err == nil && o.has(&opened) {
 				return true

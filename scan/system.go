@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/binary"
-	"os"
+	"io"
 	"slices"
 
 	"github.com/autocloudbackup/acb/manifest"
@@ -38,9 +38,16 @@ type dir interface {
 	// beneath opens a folder further down, slash-separated, with no link on the way.
 	beneath(rel string) (dir, error)
 	// openFile opens a regular file for reading. It does not block, whatever is there.
-	openFile(name string) (*os.File, error)
+	openFile(name string) (regular, error)
 	readlink(name string) (string, error)
 	close()
+}
+
+// A regular is an open regular file, for one goroutine at a time.
+type regular interface {
+	io.ReadCloser
+	io.ReaderAt
+	stat(*info) error
 }
 
 // An info is what the system tells about one name, all of it; what is not

@@ -171,6 +171,7 @@ func (b *branch) gather(f *findings) {
 func (w *walk) readContents(sources []Source, files []fileSeen) (int64, error) {
 	p := &hashPool{files: NewFiles(sources), opts: &w.opts, racy: w.racy}
 	p.files.system = w.opts.system
+	defer p.files.Close()
 	pass := func(which func(*fileSeen) bool) error {
 		var list []*fileSeen
 		for i := range files {

@@ -205,7 +205,7 @@ func (r *run) environment(ctx context.Context, stop context.CancelCauseFunc) (en
 		Halt:    halt,
 		Sent:    func(n int) { r.progress.sent(int64(n)) },
 	}
-	return env, flush, nil
+	return env, func() error { files.Close(); return flush() }, nil
 }
 
 // open opens what op sends. If a symlink is there now instead of a file, or
@@ -216,13 +216,9 @@ func open(files *scan.Files, op *plan.Op) (remote.Content, error) {
 	if err != nil {
 		return nil, err
 	}
-	st, err := f.Stat()
-	if err == nil && st.Kind != op.Stat.Kind {
-		err = fmt.Errorf("open %q: it is a %s now: %w", string(op.Path), st.Kind, fs.ErrNotExist)
-	}
-	if err != nil {
+	if f.Kind() != op.Stat.Kind {
 		f.Close()
-		return nil, err
+		return nil, fmt.Errorf("open %q: it is a %s now: %w", string(op.Path), f.Kind(), fs.ErrNotExist)
 	}
 	return f, nil
 }
