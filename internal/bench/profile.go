@@ -10,8 +10,8 @@ import (
 )
 
 // profiled is a file that is laid over cmd/acb to build an acb that writes
-// profiles: of the processor at its end, of the heap whenever it is a tenth
-// larger than ever. acb itself has no flag for it. It runs everything
+// profiles: of the processor and of all allocations at its end, of the heap
+// whenever it is a tenth larger than ever. acb itself has no flag for it. It runs everything
 // in init, so that no other file has to differ.
 const profiled = `package main
 
@@ -51,12 +51,16 @@ func init() {
 	code := <-ended
 	pprof.StopCPUProfile()
 	f.Close()
+	if f, err := os.Create(base + ".allocs"); err == nil {
+		pprof.Lookup("allocs").WriteTo(f, 0)
+		f.Close()
+	}
 	os.Exit(code)
 }
 `
 
 // profiledAcb builds an acb that writes its profiles into dir, as
-// PID.cpu and PID.heap, and returns the binary. What it measures is a little
+// PID.cpu, PID.allocs and PID.heap, and returns the binary. What it measures is a little
 // slower for it, so a profiled run is no measurement.
 func profiledAcb(ctx context.Context, dir string) (string, error) {
 	dir, err := filepath.Abs(dir)
