@@ -246,11 +246,11 @@ func (s *sender) meta() *meta {
 	}
 	switch h := s.scanned(); {
 	case s.facts.known:
-		m.AppProperties[propHash] = s.facts.hash.String()
+		m.AppProperties.hash = s.facts.hash.String()
 	case !h.IsZero():
-		m.AppProperties[propHash] = h.String()
+		m.AppProperties.hash = h.String()
 	case !s.create:
-		m.AppProperties[propHash] = nil
+		m.AppProperties.noHash = true
 	}
 	return m
 }

@@ -22,7 +22,7 @@ import (
 func (r *run) copyCall(op *plan.Op, parent manifest.FileID, clamp bool) *call {
 	m := r.d.newItem(op.FileID, op.Name, op.Stat, parent, clamp)
 	m.MimeType = ""
-	m.AppProperties[propHash] = op.File.Twin.Hash.String()
+	m.AppProperties.hash = op.File.Twin.Hash.String()
 	return &call{
 		method: http.MethodPost, path: filePath(op.File.Twin.FileID) + "/copy",
 		query: r.d.shared(url.Values{"fields": {fileFields}}), body: m, op: op,

@@ -107,11 +107,11 @@ const copyFields = "id,trashed,md5Checksum"
 func (c *copying) send(ctx context.Context, to ManifestCopy) (*drive.File, *Error) {
 	m := &meta{
 		Name: EncodeName(".acb-manifest-"+c.d.opt.Host+".db.gz", manifest.File), MimeType: "application/gzip",
-		AppProperties: props{propKind: kindCopy, propInstall: c.d.opt.Installation},
+		AppProperties: props{kind: kindCopy, install: c.d.opt.Installation},
 	}
 	method, path := http.MethodPatch, "upload/drive/v3/files/"+url.PathEscape(string(to.FileID))
 	if to.Begun {
-		m.ID, m.Parents = string(to.FileID), []string{string(c.top)}
+		m.ID, m.Parent = string(to.FileID), string(c.top)
 		method, path = http.MethodPost, "upload/drive/v3/files"
 	}
 	address := func(uploadType string) string {

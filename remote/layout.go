@@ -170,13 +170,10 @@ func (d *Drive) makeLayout(ctx context.Context, lay Layout, begin func(Layout) e
 func (d *Drive) makeFolder(ctx context.Context, id manifest.FileID, name string, parent manifest.FileID, kind string) *Error {
 	m := &meta{
 		ID: string(id), Name: EncodeName(name, manifest.Dir), MimeType: folderType,
-		AppProperties: props{propKind: kind, propInstall: d.opt.Installation},
-	}
-	if parent != "" {
-		m.Parents = []string{string(parent)}
+		Parent: string(parent), AppProperties: props{kind: kind, install: d.opt.Installation},
 	}
 	if kind == kindHost {
-		m.AppProperties[propGen] = strconv.Itoa(firstGen)
+		m.AppProperties.gen = strconv.Itoa(firstGen)
 	}
 	_, e := d.do(ctx, d.createCall(m, "id"))
 	if e != nil && e.Class == Conflict {

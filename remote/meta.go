@@ -1,7 +1,6 @@
 package remote
 
 import (
-	"encoding/json"
 	"strconv"
 	"time"
 
@@ -36,39 +35,29 @@ func kindValue(k manifest.Kind) string {
 	return [...]string{"", kindFile, kindLink, kindDir}[k]
 }
 
-// meta is the body of a metadata write: what is empty is not sent. The
-// generated type sends the same, at ten times the cost.
+// meta is the body of a metadata write: what is empty is not sent.
 type meta struct {
-	ID            string   `json:"id,omitempty"`
-	Name          string   `json:"name,omitempty"`
-	MimeType      string   `json:"mimeType,omitempty"`
-	Parents       []string `json:"parents,omitempty"`
-	ModifiedTime  string   `json:"modifiedTime,omitempty"`
-	Trashed       *bool    `json:"trashed,omitempty"`
-	KeepForever   *bool    `json:"keepForever,omitempty"` // of a revision
-	AppProperties props    `json:"appProperties,omitempty"`
+	ID            string
+	Name          string
+	MimeType      string
+	Parent        string
+	ModifiedTime  string
+	Trashed       *bool
+	KeepForever   *bool // of a revision
+	AppProperties props
 }
 
-// props are appProperties to set; a nil value removes one.
-type props map[string]any
-
-// json returns the body. Names are valid UTF-8 and marshalling cannot fail.
-func (m *meta) json() []byte {
-	b, err := json.Marshal(m)
-	if err != nil {
-		panic("remote: marshal metadata: " + err.Error())
-	}
-	return b
+// props are appProperties to set.
+type props struct {
+	hash, time, mode, kind, install, gen string
+	noHash                               bool // take away the one that is there
 }
 
 // stamp writes time and mode of st into m.
 func (m *meta) stamp(st manifest.Stat, clamp bool, now time.Time) {
 	m.ModifiedTime = driveTime(st.ModTime, clamp, now)
-	if m.AppProperties == nil {
-		m.AppProperties = props{}
-	}
-	m.AppProperties[propTime] = strconv.FormatInt(st.ModTime, 10)
-	m.AppProperties[propMode] = strconv.FormatUint(uint64(st.Mode), 8)
+	m.AppProperties.time = strconv.FormatInt(st.ModTime, 10)
+	m.AppProperties.mode = strconv.FormatUint(uint64(st.Mode), 8)
 }
 
 // driveTime writes a time as Drive stores it: UTC, milliseconds. With clamp it
@@ -96,13 +85,10 @@ func oddTime(ns int64, now time.Time) bool {
 func (d *Drive) newItem(id manifest.FileID, name string, st manifest.Stat, parent manifest.FileID, clamp bool) *meta {
 	m := &meta{
 		ID: string(id), Name: EncodeName(name, st.Kind), MimeType: typeOf(name, st.Kind),
-		AppProperties: props{propKind: kindValue(st.Kind), propInstall: d.opt.Installation},
+		Parent: string(parent), AppProperties: props{kind: kindValue(st.Kind), install: d.opt.Installation},
 	}
 	if st.Kind == manifest.Dir {
 		m.MimeType = folderType
-	}
-	if parent != "" {
-		m.Parents = []string{string(parent)}
 	}
 	m.stamp(st, clamp, d.opt.Now())
 	return m

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strconv"
@@ -20,7 +21,7 @@ type run struct {
 	env  Env
 	stop context.CancelCauseFunc // ends the run; what is in flight finishes
 
-	ahead   int  // creates to come that have no id yet; of the dispatching goroutine
+	ahead   int  // creates to come that have no id yet; of one goroutine at a time
 	renewed bool // the id pool was dropped once; under journal
 
 	journal sync.Mutex // held while the journal is told something
@@ -177,7 +178,8 @@ func (r *run) ack(a Ack, began time.Time) {
 		op.File.New.Content = a.Content
 	}
 	r.mu.Unlock()
-	r.d.opt.Log.Info(op.Kind.String(), "path", string(op.Path), "id", string(a.Content.FileID), "bytes", a.Bytes, "seconds", a.Took.Seconds())
+	r.d.opt.Log.LogAttrs(context.Background(), slog.LevelInfo, op.Kind.String(), slog.String("path", string(op.Path)),
+		slog.String("id", string(a.Content.FileID)), slog.Int64("bytes", a.Bytes), slog.Float64("seconds", a.Took.Seconds()))
 	r.journal.Lock()
 	defer r.journal.Unlock()
 	if err := r.env.Journal.Done(a); err != nil {
@@ -290,7 +292,7 @@ func (r *run) takeTail(changing bool) []*call {
 		return calls
 	}
 	r.result.GenSent = true
-	r.raise = r.d.patchCall(host, &meta{AppProperties: props{propGen: strconv.FormatInt(r.env.Gen.Next, 10)}}, "id")
+	r.raise = r.d.patchCall(host, &meta{AppProperties: props{gen: strconv.FormatInt(r.env.Gen.Next, 10)}}, "id")
 	return append(calls, r.raise)
 }
 

@@ -195,7 +195,7 @@ func (s *sender) finish(ctx context.Context, ses *session, f *drive.File) (*driv
 		return f, nil // the caller looks as well
 	}
 	d := s.run.d
-	m := &meta{AppProperties: props{propHash: s.facts.hash.String()}}
+	m := &meta{AppProperties: props{hash: s.facts.hash.String()}}
 	m.stamp(s.stat, s.clamp, d.opt.Now())
 	if ses.Name == s.op.Name && ses.Stat.Mode == s.stat.Mode && ses.Parent == s.parent {
 		if s.facts.hash != ses.Hash {

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -283,6 +285,38 @@ const twoParts = "--b\r\nContent-Type: application/http\r\nContent-ID: <response
 	"--b\r\nContent-Type: application/http\r\nContent-ID: response-0\r\n\r\n" +
 	"HTTP/1.1 403 Forbidden\r\nRetry-After: 7\r\nContent-Length: 51\r\n\r\n" +
 	"{\"error\":{\"errors\":[{\"reason\":\"rateLimitExceeded\"}]}}\r\n--b--\r\n"
+
+// TestMetaJSON compares what is written by hand with encoding/json.
+func TestMetaJSON(t *testing.T) {
+	yes, no := true, false
+	var every strings.Builder
+	for c := range 0x300 {
+		every.WriteRune(rune(c))
+	}
+	every.WriteString("\u2028\u2029\ufffd\U0001f600")
+	for _, c := range []struct {
+		meta meta
+		want any
+	}{
+		{meta{}, map[string]any{}},
+		{meta{Trashed: &yes}, map[string]any{"trashed": true}},
+		{meta{Trashed: &no, AppProperties: props{gen: "7"}}, map[string]any{"trashed": false, "appProperties": map[string]any{propGen: "7"}}},
+		{meta{KeepForever: &yes}, map[string]any{"keepForever": true}},
+		{meta{Name: every.String(), AppProperties: props{noHash: true}}, map[string]any{"name": every.String(), "appProperties": map[string]any{propHash: nil}}},
+		{
+			meta{"id", "a \"b\" \\c\n", "text/plain", "up", "2026-01-02T03:04:05.678Z", nil, nil, props{"h", "-1", "644", "f", "ins", "", false}},
+			map[string]any{
+				"id": "id", "name": "a \"b\" \\c\n", "mimeType": "text/plain", "parents": []any{"up"}, "modifiedTime": "2026-01-02T03:04:05.678Z",
+				"appProperties": map[string]any{propHash: "h", propTime: "-1", propMode: "644", propKind: "f", propInstall: "ins"},
+			},
+		},
+	} {
+		var got any
+		if err := json.Unmarshal(c.meta.json(), &got); err != nil || !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s: %v, want %v", c.meta.json(), err, c.want)
+		}
+	}
+}
 
 func TestParseBatch(t *testing.T) {
 	const kind = "multipart/mixed; boundary=b"

@@ -122,7 +122,7 @@ func (j *journal) Done(ack remote.Ack) error {
 	j.steps = append(j.steps, steps...)
 	j.heard = true
 	j.acked(ack)
-	j.progress.done(ack.Op)
+	j.progress.done()
 	return nil
 }
 
@@ -203,7 +203,7 @@ func (j *journal) Failed(op *plan.Op, err error) {
 		j.undone = append(j.undone, j.over(op))
 	}
 	j.fail(op, err)
-	j.progress.done(op)
+	j.progress.done()
 }
 
 // local writes the changes that need no request.

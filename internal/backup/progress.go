@@ -18,7 +18,6 @@ type Progress struct {
 	Bytes, BytesSent int64 // content
 	Applying         time.Time
 	Requests         int64
-	Doing            string // the operation that began last
 }
 
 // Progress returns how far the run is; it may be asked from any goroutine.
@@ -64,9 +63,4 @@ func (p *progress) applying(todo *plan.Plan, sent int64, at time.Time) {
 	})
 }
 
-func (p *progress) done(op *plan.Op) {
-	p.set(func(n *Progress) {
-		n.OpsDone++
-		n.Doing = op.String()
-	})
-}
+func (p *progress) done() { p.set(func(n *Progress) { n.OpsDone++ }) }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"time"
 )
@@ -107,8 +108,11 @@ func (t *transport) CloseIdleConnections() {
 }
 
 func withToken(r *http.Request, token string) *http.Request {
-	r = r.Clone(r.Context())
-	r.Header.Set("Authorization", "Bearer "+token)
+	r = r.WithContext(r.Context()) // a shallow copy: only the header's map differs
+	h := make(http.Header, len(r.Header)+1)
+	maps.Copy(h, r.Header)
+	h["Authorization"] = []string{"Bearer " + token}
+	r.Header = h
 	return r
 }
 
