@@ -50,15 +50,14 @@ type ackedStep struct {
 // acked reads the next steps and the number of the last of them.
 func (s *Store) acked() (steps []ackedStep, last int64, err error) {
 	err = s.c.query("SELECT seq, run, record FROM step ORDER BY seq LIMIT ?", func(v []driver.Value) error {
-		st := ackedStep{run: integer(v[1])}
 		last = integer(v[0])
 		body, wrong := unsealed(last, blob(v[2]))
-		if wrong != "" || !st.decode(body) {
+		sound := wrong == "" && decodeSteps(body, func(st *Step) { steps = append(steps, ackedStep{*st, integer(v[1])}) })
+		if !sound {
 			return damagedJournal(s.path, "step", last)
 		}
-		steps = append(steps, st)
 		return nil
-	}, int64(foldAtOnce))
+	}, int64(foldAtOnce/stepsInRow))
 	return steps, last, err
 }
 

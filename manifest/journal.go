@@ -4,6 +4,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // An IntentKind says which request an intent is about.
@@ -125,14 +126,25 @@ func (s *Store) Settle(seqs ...int64) error {
 	return s.c.tx(func() error { return s.settle(seqs...) })
 }
 
+// settle deletes in ranges: what begins together mostly ends together.
 func (s *Store) settle(seqs ...int64) error {
-	for _, seq := range seqs {
-		if err := s.c.exec("DELETE FROM intent WHERE seq = ?", seq); err != nil {
+	seqs = slices.Sorted(slices.Values(seqs))
+	for len(seqs) > 0 {
+		n := 1
+		for n < len(seqs) && seqs[n] == seqs[n-1]+1 {
+			n++
+		}
+		if err := s.c.exec("DELETE FROM intent WHERE seq BETWEEN ? AND ?", seqs[0], seqs[n-1]); err != nil {
 			return err
 		}
+		seqs = seqs[n:]
 	}
 	return nil
 }
+
+// stepsInRow is how many steps share a row of the journal: so many that the
+// database's own work is shared too, few enough to fit on a page or two.
+const stepsInRow = 32
 
 // Ack makes steps that Drive has acknowledged durable, in one transaction,
 // together with the end of the intents that they settle. Readers see them
@@ -152,25 +164,28 @@ func (s *Store) ack(steps []Step) error {
 		if err != nil {
 			return err
 		}
-		for i := range steps {
-			st := &steps[i]
-			if err := s.placed(st); err != nil {
-				return err
-			}
+		var settled []int64
+		for some := range slices.Chunk(steps, stepsInRow) {
 			seq++
-			if err := s.c.exec("INSERT INTO step VALUES (?, ?, ?)", seq, int64(s.run.id), sealed(seq, st.encode())); err != nil {
-				return err
-			}
-			if st.Intent != 0 {
-				if err := s.settle(st.Intent); err != nil {
+			record := make([]byte, recordHead, 256*len(some))
+			for i := range some {
+				st := &some[i]
+				if err := s.placed(st); err != nil {
 					return err
 				}
+				if err := s.keepFolderID(st.Dir.ID); err != nil {
+					return err
+				}
+				if st.Intent != 0 {
+					settled = append(settled, st.Intent)
+				}
+				record = st.append(record)
 			}
-			if err := s.keepFolderID(st.Dir.ID); err != nil {
+			if err := s.c.exec("INSERT INTO step VALUES (?, ?, ?)", seq, int64(s.run.id), sealed(seq, record)); err != nil {
 				return err
 			}
 		}
-		return nil
+		return s.settle(settled...)
 	})
 }
 

@@ -14,7 +14,7 @@ func (in *Intent) encode() []byte {
 		return appendFolder(b, &in.NewFolder)
 	case ChangeItem:
 		b = appendString(b, string(in.FileID))
-		return append(b, in.Change.encode()[recordHead:]...)
+		return in.Change.append(b)
 	}
 	e := Entry{
 		Name: in.Name, Flags: in.Flags, Day: in.Hour, Stat: in.Stat,
@@ -31,7 +31,7 @@ func (in *Intent) decode(body []byte) bool {
 		in.NewFolder = d.folder()
 	case ChangeItem:
 		in.FileID = FileID(d.string())
-		return !d.bad && in.Change.decode(d.rest)
+		return d.step(&in.Change) && len(d.rest) == 0
 	default:
 		var e Entry
 		in.Folder, e = d.placed()
@@ -41,9 +41,8 @@ func (in *Intent) decode(body []byte) bool {
 	return !d.bad
 }
 
-// encode returns room for a record's head, and the step.
-func (st *Step) encode() []byte {
-	b := make([]byte, recordHead, 256)
+// append appends the step to a record.
+func (st *Step) append(b []byte) []byte {
 	b = append(b, byte(st.Kind))
 	b = appendString(b, string(st.Reason))
 	switch st.Kind {
@@ -65,8 +64,24 @@ func (st *Step) encode() []byte {
 	return b
 }
 
-func (st *Step) decode(body []byte) bool {
+// decodeSteps calls each for every step of a record, and reports whether the
+// record is sound.
+func decodeSteps(body []byte, each func(*Step)) bool {
 	d := decoder{rest: body}
+	for {
+		var st Step
+		if !d.step(&st) {
+			return false
+		}
+		each(&st)
+		if len(d.rest) == 0 {
+			return true
+		}
+	}
+}
+
+// step takes what Step.append appended.
+func (d *decoder) step(st *Step) bool {
 	st.Kind = StepKind(d.byte())
 	st.Reason = EndReason(d.string())
 	switch st.Kind {
@@ -87,7 +102,7 @@ func (st *Step) decode(body []byte) bool {
 	default:
 		return false
 	}
-	return !d.bad && len(d.rest) == 0
+	return !d.bad
 }
 
 // appendPlaced appends an entry and its folder.

@@ -1,6 +1,8 @@
 package manifest
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"path/filepath"
 	"testing"
 	"time"
@@ -137,6 +139,52 @@ func TestIntents(t *testing.T) {
 	more := []Intent{{Kind: CreateFile, Folder: Root, Name: "c", FileID: "4", Stat: file("", "").Stat}}
 	if err := s.Begin(more); err != nil || more[0].Seq <= got[2].Seq {
 		t.Errorf("Begin() = %v, numbered %d after %d", err, more[0].Seq, got[2].Seq)
+	}
+}
+
+// Steps share rows of the journal, and intents are settled in ranges: neither
+// must show.
+func TestManySteps(t *testing.T) {
+	s := newStore(t)
+	const n = 3*stepsInRow + 1
+	intents := make([]Intent, n)
+	for i := range intents {
+		intents[i] = Intent{Kind: CreateFile, Folder: Root, Name: fmt.Sprintf("%03d", i), FileID: FileID(fmt.Sprint("id", i)), Stat: file("", "").Stat}
+	}
+	if err := s.Begin(intents); err != nil {
+		t.Fatal(err)
+	}
+	open := map[int64]bool{intents[0].Seq: true, intents[7].Seq: true, intents[8].Seq: true, intents[n-1].Seq: true}
+	var steps []Step
+	for _, i := range rand.Perm(n) {
+		if in := intents[i]; !open[in.Seq] {
+			st := put(Root, in.Name, in.FileID)
+			st.Intent = in.Seq
+			steps = append(steps, st)
+		}
+	}
+	if err := s.Ack(steps); err != nil {
+		t.Fatal(err)
+	}
+	left, err := s.Unsettled()
+	if err != nil || len(left) != len(open) {
+		t.Errorf("%d intents are left, %v, want %d", len(left), err, len(open))
+	}
+	for _, in := range left {
+		if !open[in.Seq] {
+			t.Errorf("intent %d was settled by a step and is there", in.Seq)
+		}
+	}
+	if err := s.Fold(); err != nil {
+		t.Fatal(err)
+	}
+	r := newReader(t, s)
+	row, _, err := r.Row(Root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if files, err := r.Entries(row); err != nil || len(files) != n-len(open) {
+		t.Errorf("%d files, %v, want %d", len(files), err, n-len(open))
 	}
 }
 

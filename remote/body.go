@@ -136,11 +136,21 @@ func (s *sender) post(ctx context.Context, u upload) (*http.Response, []byte, er
 		defer resp.Body.Close()
 		answered(resp)
 		var answer []byte
-		if answer, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer)); err == nil {
+		if answer, err = readAnswer(resp); err == nil {
 			return resp, answer, nil
 		}
 	}
 	return nil, nil, w.cause(err)
+}
+
+// readAnswer reads the body of an answer, in one piece where its length is told.
+func readAnswer(resp *http.Response) ([]byte, error) {
+	if n := resp.ContentLength; 0 <= n && n <= maxAnswer {
+		answer := make([]byte, n)
+		_, err := io.ReadFull(resp.Body, answer)
+		return answer, err
+	}
+	return io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 }
 
 // refusal returns the error that an answer is, nil for a success.

@@ -316,13 +316,14 @@ func TestPinnedAfterDeath(t *testing.T) {
 }
 
 // TestUnmountedMeanwhile: a disk that goes while a run sends is a failure and
-// no thousand files that happened to vanish; what was to be trashed stays.
+// no thousand files that happened to vanish; what was to be trashed stays. Each
+// file is in a folder of its own: the one that is open is read to its end.
 func TestUnmountedMeanwhile(t *testing.T) {
 	w := newWorld(t, drivetest.Options{}, "docs")
 	w.fill("docs", 5)
 	w.ok()
 	for i := range 20 {
-		w.write(fmt.Sprintf("docs/new%d", i), fmt.Sprint("new ", i))
+		w.write(fmt.Sprintf("docs/%d/new", i), fmt.Sprint("new ", i))
 	}
 	ids := w.ids("docs/f001")
 	w.remove("docs/f001")

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // redacted stands where a secret was.
@@ -23,7 +24,7 @@ func handler(w io.Writer, level slog.Leveler) slog.Handler {
 // clean is called by slog for every attribute, the message included.
 func clean(groups []string, a slog.Attr) slog.Attr {
 	v := a.Value
-	if secretName(a.Key) || slices.ContainsFunc(groups, secretName) {
+	if secretKey(a.Key) || slices.ContainsFunc(groups, secretKey) {
 		// Numbers and flags under such a name are counts: token_requests.
 		if k := v.Kind(); k == slog.KindString || k == slog.KindAny {
 			return slog.String(a.Key, redacted)
@@ -126,6 +127,19 @@ func secretName(key string) bool {
 		return true // the address of an upload session, which is as good as a token
 	}
 	return containsAny(key, secretWords)
+}
+
+// secretKeys remembers what secretName says of the keys of attributes, which
+// are constants in the code, so that there are few.
+var secretKeys sync.Map
+
+func secretKey(key string) bool {
+	if known, ok := secretKeys.Load(key); ok {
+		return known.(bool)
+	}
+	is := secretName(key)
+	secretKeys.Store(key, is)
+	return is
 }
 
 // pathNames are the attributes that hold paths, which are cleaned of tokens
