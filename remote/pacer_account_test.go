@@ -126,20 +126,33 @@ func TestAccountChanges(t *testing.T) {
 	}
 }
 
-// A large content flows while small ones wait for their turn to be written,
-// and the other way round, whichever comes first in the plan: the run takes as
-// long as the scarcer of the two.
+// Large contents flow while small ones wait for their turn to be written, and
+// the other way round, whichever comes first in the plan: the run takes as
+// long as the scarcer of the two. A large content takes a connection 20 s.
 func TestBytesFlowWhileWritesWait(t *testing.T) {
-	for _, transfers := range []int{2, 4} {
-		for _, first := range []bool{true, false} { // the large one comes first
-			t.Run(fmt.Sprintf("%d transfers, large first %v", transfers, first), func(t *testing.T) {
+	const small = 150
+	for _, tt := range []struct {
+		transfers, large int
+		latency          time.Duration
+		most             float64 // seconds
+	}{
+		{2, 2, 100 * time.Millisecond, 51}, // the writes alone take 47
+		{4, 2, 100 * time.Millisecond, 51},
+		{4, 6, 100 * time.Millisecond, 54}, // on one connection, 120
+		{4, 1, 2 * time.Second, 95},        // writes are at hand all the time; one after the other it takes 109
+	} {
+		for _, first := range []bool{true, false} { // the large ones come first
+			t.Run(fmt.Sprintf("%d transfers, %d large, latency %v, large first %v", tt.transfers, tt.large, tt.latency, first), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					h := newAccount(t, 3, transfers, drivetest.Throttle{WritesPerSecond: 3, Latency: 100 * time.Millisecond, BytesPerSecond: 1 << 20})
-					ops := h.uploads(150, 100)
+					h := newAccount(t, 3, tt.transfers, drivetest.Throttle{WritesPerSecond: 3, Latency: tt.latency, BytesPerSecond: 1 << 20 / 20})
+					h.small = smallest
+					h.restart()
+					ops := h.uploads(small, 100)
 					var large []*plan.Op
-					for _, name := range []manifest.Path{"big1", "big2"} {
-						h.write(name, strings.Repeat("x", 20<<20))
-						large = append(large, h.upload(manifest.Root, name))
+					for i := range tt.large {
+						path := manifest.Path(fmt.Sprint("big", i))
+						h.write(path, strings.Repeat("x", 1<<20))
+						large = append(large, h.upload(manifest.Root, path))
 					}
 					if first {
 						ops = append(large, ops...)
@@ -148,10 +161,9 @@ func TestBytesFlowWhileWritesWait(t *testing.T) {
 					}
 					took := h.took(ops).Seconds()
 					h.check()
-					writes := (150 + 2 - 10) / 3.0
-					t.Logf("%.1f s, the writes alone %.1f s, one line for the bytes alone 40 s", took, writes)
-					if took > 1.05*writes || h.srv.Stats().Refused > 0 {
-						t.Errorf("%.1f s, want %.1f; %d refused", took, writes, h.srv.Stats().Refused)
+					t.Logf("%.1f s", took)
+					if took > tt.most || h.srv.Stats().Refused > 0 {
+						t.Errorf("%.1f s, want at most %.1f; %d refused", took, tt.most, h.srv.Stats().Refused)
 					}
 				})
 			})
