@@ -192,6 +192,8 @@ func (c *conn) version(newest int) (int, error) {
 		return 0, err
 	case id != applicationID && (id != 0 || version != 0 || tables != 0):
 		return 0, fmt.Errorf("manifest %s: this is another program's database; move it away or name another state folder", c.path)
+	case version < 0 || version == 0 && tables > 0: // as no acb has left it
+		return 0, &BrokenError{Path: c.path, What: fmt.Sprintf("it says to be of version %d", version)}
 	case version > int64(newest):
 		return 0, fmt.Errorf("manifest %s: written by a newer acb (version %d, this one knows %d): use the newer acb", c.path, version, newest)
 	}

@@ -145,7 +145,7 @@ func (c *copying) pieces(ctx context.Context, method, address string, m *meta) (
 		_, session, err = c.d.sessionAddress(resp.Header.Get("Location"))
 		return err
 	})
-	piece := make([]byte, min(c.size, maxChunk))
+	piece := make([]byte, min(c.size, 4*c.d.chunk))
 	for off := int64(0); e == nil && off < c.size; off += int64(len(piece)) {
 		piece = piece[:min(int64(len(piece)), c.size-off)]
 		if _, err := c.content.ReadAt(piece, off); err != nil && err != io.EOF {

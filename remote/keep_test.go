@@ -20,6 +20,8 @@ type copier struct {
 
 func newCopier(t *testing.T) *copier {
 	c := &copier{house: newHouse(t, drivetest.Options{})}
+	c.small = smallest
+	c.restart()
 	c.settle()
 	return c
 }
@@ -57,7 +59,7 @@ func (c *copier) kept(content string) {
 	}
 }
 
-var long = strings.Repeat("a copy ", 9<<20/7) // two pieces
+var long = strings.Repeat("a copy ", 3<<19/7) // two pieces, once sessions are shrunk to smallest
 
 func TestKeepCopy(t *testing.T) {
 	c := newCopier(t)
