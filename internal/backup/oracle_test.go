@@ -92,7 +92,7 @@ func (w *world) onDrive() (things map[string]thing, ids map[string]string) {
 	things, ids = make(map[string]thing), make(map[string]string)
 	host := topName + "/" + hostName
 	for path, n := range w.srv.Tree("root") {
-		if path == topName || path == host {
+		if path == topName || path == host || path == topName+"/.acb-manifest-"+hostName+".db.gz" && w.copyLimit > 0 {
 			continue
 		}
 		rel, ok := strings.CutPrefix(path, host+"/")

@@ -61,6 +61,7 @@ func newTrial(t *testing.T, seed uint64) *trial {
 	if rng.IntN(2) == 0 { // young time stamps matter
 		w.now, w.settle = time.Now, 20*time.Millisecond
 	}
+	w.copyLimit = rng.Int64N(2) << 20
 	tr := &trial{world: w, rng: rng, hand: newEditor(rand.New(rand.NewPCG(seed, 2)), w.sources)}
 	t.Cleanup(func() {
 		if t.Failed() {

@@ -39,6 +39,8 @@ type world struct {
 	now      func() time.Time // the scan's clock
 	log      slog.Handler     // nil: none
 
+	copyLimit int64 // of the manifest's copy on Drive
+
 	mu    sync.Mutex
 	ahead time.Duration // what remote has slept
 }
@@ -122,6 +124,7 @@ func (w *world) open(store *manifest.Store, change ...func(*backup.Backup)) *bac
 	b := &backup.Backup{
 		Scan:   scan.Options{Now: w.now, Settle: w.settle, Rehash: -1},
 		Limits: w.limits, Store: store, Drive: drive, Log: log, TokenRequests: func() int64 { return 0 },
+		CopyLimit: w.copyLimit,
 	}
 	for _, s := range w.sources {
 		p, err := scan.PathOf(s)
