@@ -98,10 +98,10 @@ func seen(t *testing.T, path string) string {
 	if err := errors.Join(err1, err2); err != nil {
 		t.Fatal(err)
 	}
-	return after(t, db, wal)
+	return reopened(t, db, wal)
 }
 
-func after(t *testing.T, db, wal []byte) string {
+func reopened(t *testing.T, db, wal []byte) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "manifest.db")
 	if err := errors.Join(os.WriteFile(path, db, 0o600), os.WriteFile(path+"-wal", wal, 0o600)); err != nil {
@@ -151,7 +151,7 @@ func TestPowerCut(t *testing.T) {
 	last := ""
 	for cut := 0; cut <= len(run.wal); cut += frame {
 		for _, torn := range [][]byte{nil, bytes.Repeat([]byte{0xa5}, frame/2), run.wal[cut:min(cut+frame/2, len(run.wal))]} {
-			last = after(t, run.db, append(run.wal[:cut:cut], torn...))
+			last = reopened(t, run.db, append(run.wal[:cut:cut], torn...))
 			states[last] = true
 			if !run.holds(last, cut) {
 				t.Fatalf("cut to %d of %d bytes, and %d torn, it is\n%s", cut, len(run.wal), len(torn), last)
