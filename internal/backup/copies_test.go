@@ -52,7 +52,7 @@ func TestCopyOnDrive(t *testing.T) {
 	}{
 		{func() { w.write("docs/a", "a") }, 0, 2, -1},
 		{func() { w.write("docs/b", "b") }, 0, 0, -1},
-		{func() {}, 1, 0, 0}, // nothing changed
+		{func() {}, 1, 0, 0},                                          // nothing changed
 		{func() { w.must(os.Chmod(w.path("docs"), 0o700)) }, 1, 0, 0}, // nothing on Drive
 		{func() { w.rename("docs/b", "docs/c") }, 1, 1, 2},
 		{func() { w.must(w.srv.Delete(w.srv.Tree("root")[copyOnDrive].ID)); w.remove("docs/c") }, 2, -1, 2},
