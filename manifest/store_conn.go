@@ -185,6 +185,8 @@ func integer(v driver.Value) int64 { i, _ := v.(int64); return i }
 func text(v driver.Value) string   { s, _ := v.(string); return s }
 func blob(v driver.Value) []byte   { b, _ := v.([]byte); return b }
 
+const diskFull = "the disk is full; free some space and run again, nothing is lost"
+
 // explain wraps an error of the database with the file and, where a user can
 // do something, what.
 func explain(path string, err error) error {
@@ -206,11 +208,14 @@ func explain(path string, err error) error {
 	case sqlite3.SQLITE_CANTOPEN:
 		do = "see that the state folder is there and that this user may write to it"
 	case sqlite3.SQLITE_FULL:
-		do = "the disk is full; free some space and run again, nothing is lost"
+		do = diskFull
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 		do = "another program is writing to it; end that one and run again"
 	case sqlite3.SQLITE_IOERR:
 		do = "the disk reports an error; see the system log"
+		if e.Code() == sqlite3.SQLITE_IOERR_SHMSIZE { // the index of its log has no room
+			do = diskFull
+		}
 	default:
 		return fmt.Errorf("manifest %s: %w", path, err)
 	}
