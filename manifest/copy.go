@@ -67,7 +67,7 @@ func Copy(path, to string, at time.Time) (err error) {
 }
 
 func vacuum(from, to string) error {
-	c, err := connect(from, "mode=ro", readerCacheKiB)
+	c, err := connectReader(from)
 	if err != nil {
 		return err
 	}

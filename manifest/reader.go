@@ -26,7 +26,7 @@ func OpenReader(path string) (*Reader, error) {
 	if err := look(path); err != nil {
 		return nil, err
 	}
-	c, err := connect(path, "mode=ro", readerCacheKiB)
+	c, err := connectReader(path)
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -48,6 +50,25 @@ func connect(path, params string, cacheKiB int) (*conn, error) {
 		}
 	}
 	return c, nil
+}
+
+// connectReader opens the database at path for reading. Where not even the
+// index of its log can be made, as on a read-only disk, it is read as a file
+// that nobody changes, if no log says that somebody does.
+// Source: sqlite.org/wal.html#read_only_databases
+func connectReader(path string) (*conn, error) {
+	c, err := connect(path, "mode=ro", readerCacheKiB)
+	if err == nil {
+		if _, err = c.number("SELECT count(*) FROM sqlite_schema"); err == nil {
+			return c, nil
+		}
+		err = errors.Join(err, c.close())
+	}
+	var e *sqlite.Error
+	if _, logged := os.Stat(path + "-wal"); errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_CANTOPEN && errors.Is(logged, fs.ErrNotExist) {
+		return connect(path, "mode=ro&immutable=1", readerCacheKiB)
+	}
+	return nil, err
 }
 
 // dsn writes a path as the URI that SQLite wants, on Windows with a slash

@@ -54,13 +54,16 @@ import (
 //		makes a file so old; "mtime NAME 2024-05-06T07:08:09Z" sets the time.
 //	fifo NAME
 //		makes a named pipe.
+//	disk SUBCOMMAND...
+//		mounts a disk, fills it, or makes it read-only; see diskCommand.
 //	acb-later ARGUMENTS...
 //		is acb three days from now.
 //	drive SUBCOMMAND...
 //		looks into the look-alike and acts in it; see driveCommands.
 //
 // Conditions: [root] for tests that permissions cannot stop, [otherfs] where
-// a second file system can be written to, [soak] under make soak.
+// a second file system can be written to, [disk] where one can be mounted,
+// [soak] under make soak.
 
 // update rewrites the golden sections of scripts from what acb prints.
 var update = flag.Bool("update", false, "rewrite golden sections of scripts")
@@ -86,6 +89,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exitsCommand, "summary": summaryCommand, "drive": driveCommand,
 			"file": fileCommand, "many": manyCommand, "copytree": copyTreeCommand, "otherfs": otherFSCommand, "mtime": mtimeCommand, "fifo": fifoCommand,
+			"disk": diskCommand,
 		},
 		Condition: func(cond string) (bool, error) {
 			switch cond {
@@ -93,6 +97,8 @@ func TestScripts(t *testing.T) {
 				return os.Geteuid() == 0, nil
 			case "soak":
 				return os.Getenv("ACB_SEEDS") != "", nil
+			case "disk":
+				return canMount(), nil
 			case "otherfs":
 				info, err := os.Stat(shm)
 				return err == nil && info.IsDir(), nil

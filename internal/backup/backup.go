@@ -187,7 +187,7 @@ func (r *run) apply(ctx context.Context) (again bool, err error) {
 		lost, err = r.send(ctx)
 	}
 	if r.journal.wrote {
-		err = errors.Join(err, r.Store.Fold())
+		err = also(err, r.Store.Fold())
 	}
 	if host, ok := remote.IsLost(err); ok {
 		r.Log.Warn("host folder is no longer on Drive", "id", string(host))
@@ -212,5 +212,5 @@ func (r *run) send(ctx context.Context) (lost []manifest.FileID, err error) {
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		err = cause
 	}
-	return res.Lost, errors.Join(err, done(), r.applied(res))
+	return res.Lost, also(also(err, done()), r.applied(res))
 }

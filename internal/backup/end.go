@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/autocloudbackup/acb/internal/plan"
 	"github.com/autocloudbackup/acb/manifest"
@@ -128,9 +129,25 @@ func (r *run) end(ctx context.Context, err error) (*Summary, error) {
 	r.Log.Info("run ended", "run", int64(r.id), "conditions", row.Conditions, "seconds", r.sum.Took.Seconds(), "counters", c)
 	if endErr != nil {
 		r.sum.add(Fatal)
-		err = errors.Join(err, fmt.Errorf("write manifest: %w", endErr))
+		err = also(err, fmt.Errorf("write manifest: %w", endErr))
 	}
 	return r.sum, err
+}
+
+// also joins two errors, unless the second has the cause of the first: a disk
+// that is full says so at every write.
+func also(err, more error) error {
+	if err == nil || more == nil {
+		return errors.Join(err, more)
+	}
+	cause := more
+	for next := errors.Unwrap(cause); next != nil; next = errors.Unwrap(cause) {
+		cause = next
+	}
+	if strings.Contains(err.Error(), cause.Error()) {
+		return err
+	}
+	return errors.Join(err, more)
 }
 
 // condition puts into the summary what err means for the user.

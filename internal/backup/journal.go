@@ -276,7 +276,7 @@ func (j *journal) tick(stop context.CancelCauseFunc) (done func() error) {
 	}()
 	return func() error {
 		close(quit)
-		return errors.Join(<-ended, j.flush())
+		return also(<-ended, j.flush())
 	}
 }
 

@@ -93,7 +93,7 @@ func Acquire(dir, command string, now time.Time) (*Lock, error) {
 		return nil, &HeldError{Dir: dir, Holder: readNote(l.note), here: host, now: now}
 	}
 	if err := l.writeNote(Holder{PID: os.Getpid(), Host: host, Since: now.Round(0), Command: command}); err != nil {
-		return nil, errors.Join(fmt.Errorf("lock state folder %s: %w", dir, err), l.lock.Unlock())
+		return nil, errors.Join(fmt.Errorf("lock state folder %s: %w; it must be yours to write and have room", dir, err), l.lock.Unlock())
 	}
 	return l, nil
 }
