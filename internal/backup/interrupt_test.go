@@ -196,6 +196,9 @@ func atEveryRequest(t *testing.T, stop func(*world, int) bool) {
 			w := scene(t, drivetest.Options{Seed: uint64(n + 1), Unsettled: unsettled(uint64(n) * 0x9e3779b97f4a7c15)}, first, true)
 			hit := stop(w, n)
 			w.mended()
+			if twice := w.srv.Stats().SentTwice; twice != 0 {
+				t.Errorf("%d bytes were sent again that Drive had", twice)
+			}
 			if t.Failed() {
 				t.Fatalf("first run %v, stopped at request %d", first, n)
 			}
