@@ -35,7 +35,7 @@ type HostTakenError struct {
 // Error names the two ways out.
 func (e *HostTakenError) Error() string {
 	return fmt.Sprintf("find host folder: %q in %q belongs to another installation (%s): "+
-		"choose another name with [drive] host in acb.toml, or, if this machine made it, bring back its state folder",
+		"choose another name with [drive] host in acb.toml, or, if this machine made it, bring back its state folder or run \"acb manifest rebuild\"",
 		e.Host, e.Folder, e.Installation)
 }
 
