@@ -3,11 +3,11 @@ package main
 import (
 	"context"
 	"crypto/md5"
-	"encoding/hex"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -167,16 +167,22 @@ func (o ordeal) run(ctx context.Context, dir, tree string, program func(*lookAli
 	return r, err
 }
 
-// astray counts what is not on Drive as it is on disk: files that are missing
-// or other, and whatever is there besides. It returns the size of the tree too.
+// twin is how the look-alike marks what has the name of another thing in its folder.
+var twin = regexp.MustCompile(`#\d+`)
+
+// astray counts what is not on Drive as it is on disk: files of the tree that
+// are missing or other, that are there besides, and twins of files and folders
+// anywhere. It returns the size of the tree too.
 func astray(tree string, drive map[string]drivetest.Node) (bytes int64, n int, err error) {
-	left := map[string]int{} // how often a path ends so
+	left := map[string]bool{} // what is on Drive, by path and content
+	top := filepath.Base(tree) + "/"
 	for path, node := range drive {
-		if node.Kind == "file" {
-			left[path[strings.LastIndex(path, "/tree/")+1:]+" "+node.MD5]++
-		}
-		if strings.Contains(path, "#") { // the second of a name
+		if twin.MatchString(path[strings.LastIndex(path, "/")+1:]) {
 			n++
+		}
+		path = twin.ReplaceAllString(path, "")
+		if at := strings.LastIndex("/"+path, "/"+top); at >= 0 && node.Kind == "file" {
+			left[path[at:]+" "+node.MD5] = true
 		}
 	}
 	err = filepath.WalkDir(tree, func(path string, e fs.DirEntry, err error) error {
@@ -188,9 +194,8 @@ func astray(tree string, drive map[string]drivetest.Node) (bytes int64, n int, e
 			return err
 		}
 		bytes += int64(len(content))
-		sum := md5.Sum(content)
-		key := filepath.ToSlash(path[len(filepath.Dir(tree))+1:]) + " " + hex.EncodeToString(sum[:])
-		if left[key] == 0 {
+		key := fmt.Sprintf("%s%s %x", top, filepath.ToSlash(path[len(tree)+1:]), md5.Sum(content))
+		if !left[key] {
 			n++
 		}
 		delete(left, key)
