@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	bigSize = 12 << 20
+	bigSize = 8 << 20
 	// before is what Drive has of a big file when a run is killed as the
 	// second of its chunks begins: that one arrives as well.
 	before = 4 << 20
@@ -95,7 +95,7 @@ func TestHalfSent(t *testing.T) {
 		{"folder renamed", func(w *world) { w.rename("docs/d", "docs/e") }, bigSize, false},
 		{"mode set", func(w *world) { w.must(os.Chmod(w.path("docs/d/big"), 0o600)) }, bigSize, false},
 		{"deleted", func(w *world) { w.remove("docs/d/big") }, before, false},
-		{"grown", func(w *world) { w.write("docs/d/big", big("new")+"!") }, before + bigSize + 1, false},
+		{"grown", func(w *world) { w.write("docs/d/big", big("new!")+"!") }, before + bigSize + 1, false},
 		{"rewritten, time put back", func(w *world) {
 			st, err := os.Stat(w.path("docs/d/big"))
 			w.must(err)
@@ -147,7 +147,7 @@ func TestHalfSent(t *testing.T) {
 					w.write("docs/d/big", big("old old "))
 					w.ok()
 				}
-				w.write("docs/d/big", big("new"))
+				w.write("docs/d/big", big("new!"))
 				w.srv.ResetStats()
 				w.killAtChunk(1)
 				small := w.srv.Stats().ContentIn - before
@@ -186,7 +186,7 @@ func TestHalfSentMovedKilledAgain(t *testing.T) {
 				t.Parallel()
 				for n := 0; ; n += stride(3) {
 					w := newWorld(t, drivetest.Options{Seed: uint64(n + 1)}, "docs")
-					w.write("docs/d/big", big("new")[:size])
+					w.write("docs/d/big", big("new!")[:size])
 					w.killAtChunk(1)
 					move(w)
 					if !does {
@@ -216,7 +216,7 @@ func TestHalfSentMovedKilledAgain(t *testing.T) {
 // TestHalfSentIgnored has a rule hide a half-sent file: it is given up.
 func TestHalfSentIgnored(t *testing.T) {
 	w := newWorld(t, drivetest.Options{}, "docs")
-	w.write("docs/big", big("new"))
+	w.write("docs/big", big("new!"))
 	w.killAtChunk(1)
 	w.rules = []string{"big"}
 	w.ok()
@@ -238,7 +238,7 @@ func TestHalfSentHeld(t *testing.T) {
 	many("one")
 	w.write("docs/big", big("old old "))
 	w.ok()
-	w.write("docs/big", big("new"))
+	w.write("docs/big", big("new!"))
 	w.srv.ResetStats()
 	w.killAtChunk(1)
 	many("three")
@@ -258,7 +258,7 @@ func TestHalfSentHeld(t *testing.T) {
 // week it is given up.
 func TestHalfSentForgotten(t *testing.T) {
 	w := newWorld(t, drivetest.Options{}, "docs", "pics")
-	w.write("docs/big", big("new"))
+	w.write("docs/big", big("new!"))
 	w.write("pics/a", "a")
 	w.killAtChunk(1)
 	w.must(os.Rename(w.path("docs"), w.path("away")))
