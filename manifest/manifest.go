@@ -46,6 +46,11 @@ const Root FolderID = 1
 // change from boot to boot and are never stored.
 type FS uint32
 
+// RestorePrefix begins the name of what a restore has not put in place yet.
+// One that was interrupted leaves such files, also in sources: they are acb's
+// own to a scan, and go on to be what they were meant to be by the next restore.
+const RestorePrefix = ".acb-restore."
+
 // A Kind is what a name is. Only these three are backed up.
 type Kind uint8
 

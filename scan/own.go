@@ -3,6 +3,8 @@ package scan
 import (
 	"path/filepath"
 	"strings"
+
+	"github.com/autocloudbackup/acb/manifest"
 )
 
 // An ownFile is one of acb's own files or folders. It is known by identity, so
@@ -36,9 +38,17 @@ func (o ownFiles) has(st *info) bool {
 	return false
 }
 
-// hasFile is has for a name in d. Where a stat tells no inode number, a file
-// of the same name is opened and asked.
+// leftByRestore reports whether a file's name is one of a restore that was
+// interrupted: half a content, which is nobody's but acb's.
+func leftByRestore(name string) bool { return strings.HasPrefix(name, manifest.RestorePrefix) }
+
+// hasFile is has for a name in d, and true for what an interrupted restore
+// left there. Where a stat tells no inode number, a file of the same name is
+// opened and asked.
 func (o ownFiles) hasFile(d dir, name []byte, st *info) bool {
+	if leftByRestore(string(name)) {
+		return true
+	}
 	if st.Inode != 0 || len(o) == 0 {
 		return o.has(st)
 	}

@@ -76,7 +76,8 @@ func (k *worker) prepareTarget(p *prefixes, t *top) error {
 		return k.keepTop(t, nil, nil)
 	}
 	t.link = fi.Mode()&fs.ModeSymlink != 0
-	if !t.link && k.w.opts.system.stat(t.root, &st) == nil && k.w.own.has(&st) {
+	own := !fi.IsDir() && leftByRestore(fi.Name())
+	if !t.link && k.w.opts.system.stat(t.root, &st) == nil && k.w.own.has(&st) || own {
 		t.res.Own++
 		t.fails(Unlisted, errors.New("it is acb's own and is never backed up"))
 		return k.keepTop(t, nil, nil)

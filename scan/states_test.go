@@ -261,6 +261,23 @@ func TestOwn(t *testing.T) {
 	}
 }
 
+// TestLeftByRestore: what an interrupted restore left behind is no content of
+// the source's, not even when it is asked for by name; a folder is never left.
+func TestLeftByRestore(t *testing.T) {
+	root, s, src := scanned(t, "echo 1 >one; echo 2 >.acb-restore.known")
+	sh(t, root, "echo 3 >.acb-restore.0123456789abcdef; ln -s one .acb-restore.link; mkdir .acb-restore.dir; echo 4 >.acb-restore.dir/in")
+	res := expect(t, s, src, Options{}, "created .acb-restore.dir/", "created .acb-restore.dir/in")
+	if c := res.Sources[0].Counts; c.Own != 3 || c.Retired != 0 {
+		t.Errorf("got %+v", c)
+	}
+	for _, name := range []string{".acb-restore.0123456789abcdef", ".acb-restore.link"} {
+		res, err := Paths(t.Context(), s, src, []Target{{Path: src[0].Path.Join(name), Root: root + "/" + name}}, Options{Now: later})
+		if err != nil || len(res.Files) != 0 || res.Sources[0].State == OK {
+			t.Errorf("named: %v, %d files, %v", err, len(res.Files), res.Sources[0].State)
+		}
+	}
+}
+
 func TestSpecial(t *testing.T) {
 	root, s, src := scanned(t, "echo 1 >one; echo 2 >two")
 	sh(t, root, "mkfifo pipe; rm two; mkfifo two; mknod null c 1 3; ln -s pipe link")

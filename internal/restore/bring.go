@@ -19,7 +19,7 @@ import (
 )
 
 // tempPrefix begins the names of what is not in place yet.
-const tempPrefix = ".acb-restore."
+const tempPrefix = manifest.RestorePrefix
 
 // bring brings back one file, and notes how that went.
 func (r *run) bring(ctx context.Context, t *task) {
