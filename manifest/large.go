@@ -107,6 +107,16 @@ func (r *Reader) HasLarge(size int64) (bool, error) {
 // where there is one; the Source of its place is not known and -1. A damaged
 // folder holds nothing.
 func (r *Reader) FindLarge(sums []Sum) (map[Sum]*FileAt, error) {
+	return r.findLarge(sums, nil)
+}
+
+// FindLarge looks among the files of today as Reader.FindLarge does, but not
+// among those that are gone.
+func (v View) FindLarge(sums []Sum, gone map[FileID]bool) (map[Sum]*FileAt, error) {
+	return v.r.findLarge(sums, gone)
+}
+
+func (r *Reader) findLarge(sums []Sum, gone map[FileID]bool) (map[Sum]*FileAt, error) {
 	in := make(map[FolderID]map[Sum]bool)
 	for _, s := range sums {
 		err := r.c.query("SELECT folder FROM large WHERE size = ? AND hash = ?", func(v []driver.Value) error {
@@ -128,7 +138,7 @@ func (r *Reader) FindLarge(sums []Sum) (map[Sum]*FileAt, error) {
 			continue
 		}
 		var damaged *DamagedError
-		if err := r.findIn(id, in[id], found); err != nil && !errors.As(err, &damaged) {
+		if err := r.findIn(id, in[id], gone, found); err != nil && !errors.As(err, &damaged) {
 			return nil, err
 		}
 	}
@@ -136,7 +146,7 @@ func (r *Reader) FindLarge(sums []Sum) (map[Sum]*FileAt, error) {
 }
 
 // findIn looks for the sums in one folder.
-func (r *Reader) findIn(id FolderID, sums map[Sum]bool, found map[Sum]*FileAt) error {
+func (r *Reader) findIn(id FolderID, sums map[Sum]bool, gone map[FileID]bool, found map[Sum]*FileAt) error {
 	row, ok, err := r.Row(id)
 	if err != nil || !ok {
 		return err
@@ -151,7 +161,7 @@ func (r *Reader) findIn(id FolderID, sums map[Sum]bool, found map[Sum]*FileAt) e
 	}
 	place := &Place{ID: id, Path: at, Source: -1}
 	for i := range files {
-		if s, ok := files[i].live(); ok && sums[s] && found[s] == nil {
+		if s, ok := files[i].live(); ok && sums[s] && found[s] == nil && !gone[files[i].FileID] {
 			found[s] = &FileAt{In: place, Entry: files[i]}
 		}
 	}

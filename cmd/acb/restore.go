@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -138,10 +139,9 @@ func (f *restoreFlags) selections(view manifest.View, s *viewing, args []string)
 	var list []restore.Selection
 	taken := map[string]string{} // names in the target, and whose they are
 	for _, arg := range args {
-		folder, pattern := globOf(arg)
-		p, err := backedUp(folder)
+		p, pattern, err := meant(view, arg)
 		if err != nil {
-			return nil, &exitError{exitUsage, err}
+			return nil, err
 		}
 		sel := restore.Selection{Path: p, Into: into(p)}
 		if pattern != "" {
@@ -158,6 +158,26 @@ func (f *restoreFlags) selections(view manifest.View, s *viewing, args []string)
 		list = append(list, sel)
 	}
 	return list, nil
+}
+
+// meant returns the path that an argument names, and the pattern below it, if
+// it is one: what was backed up under just that name is meant literally.
+func meant(view manifest.View, arg string) (p manifest.Path, pattern string, err error) {
+	folder, pattern := globOf(arg)
+	if pattern != "" {
+		p, err := backedUp(arg)
+		if err != nil {
+			return "", "", &exitError{exitUsage, err}
+		}
+		_, _, found, err := view.Lookup(p)
+		if err != nil || found {
+			return p, "", err
+		}
+	}
+	if p, err = backedUp(folder); err != nil {
+		return "", "", &exitError{exitUsage, err}
+	}
+	return p, pattern, nil
 }
 
 // matcher matches what lies below a folder.
@@ -223,16 +243,19 @@ func everything(view manifest.View, s *viewing) ([]restore.Selection, error) {
 	return list, down("", manifest.Root)
 }
 
-// unpin lets Drive drop the old contents that were pinned to be fetched.
+// unpin lets Drive drop the old contents that were pinned to be fetched, but
+// for those that did not get to where they were wanted.
 func unpin(ctx context.Context, d *remote.Drive, sum *restore.Summary) error {
-	failed, err := d.Unkeep(ctx, sum.Pinned)
-	var left []remote.Blob
-	for _, b := range sum.Pinned {
-		if e := failed[b]; e != nil || err != nil {
-			left = append(left, b)
+	var drop []remote.Blob
+	for _, p := range sum.Pinned {
+		if p.Restored {
+			drop = append(drop, p.Blob)
 		}
 	}
-	sum.Pinned = left
+	failed, err := d.Unkeep(ctx, drop)
+	sum.Pinned = slices.DeleteFunc(sum.Pinned, func(p restore.Pinned) bool {
+		return p.Restored && failed[p.Blob] == nil && err == nil
+	})
 	return err
 }
 

@@ -40,10 +40,7 @@ func (a *app) finishRestore(sum *restore.Summary, err error, f restoreFlags) err
 		a.reportRestore(sum, f)
 	}
 	var e *remote.Error
-	var none *restore.NotFoundError
 	switch {
-	case errors.As(err, &none):
-		return &exitError{exitPartial, fmt.Errorf("restore %s: it was not backed up at that time; acb find NAME looks for names at any time", shown(none.Path))}
 	case errors.As(err, &e) && e.Class == remote.Auth:
 		return &exitError{exitSignIn, err}
 	case errors.As(err, &e) && e.Class == remote.DailyCap:
@@ -70,8 +67,15 @@ func (a *app) reportRestore(sum *restore.Summary, f restoreFlags) {
 	}
 	list(len(sum.Problems), func(i int) {
 		p := sum.Problems[i]
-		a.warn("%s: %s: %s", p.Outcome, shown(p.Path), plain(p.Err.Error()))
+		hint := ""
+		if errors.As(p.Err, new(*restore.NotFoundError)) {
+			hint = "; acb find NAME looks for names at any time"
+		}
+		a.warn("%s: %s: %s%s", p.Outcome, shown(p.Path), plain(p.Err.Error()), hint)
 	})
+	if sum.Plain {
+		a.warn("the target keeps no modes: files have those there that it gives to all")
+	}
 	list(len(sum.Renamed), func(i int) {
 		r := sum.Renamed[i]
 		a.warn("%s is called %s there, which its own name cannot be", shown(r.Path), plain(runlog.Quote(r.As)))
@@ -103,8 +107,8 @@ func (a *app) reportRestore(sum *restore.Summary, f restoreFlags) {
 }
 
 func pinnedBytes(sum *restore.Summary) (n int64) {
-	for _, b := range sum.Pinned {
-		n += b.Size
+	for _, p := range sum.Pinned {
+		n += p.Size
 	}
 	return n
 }
@@ -166,8 +170,8 @@ func (a *app) restoreJSON(sum *restore.Summary) error {
 	for _, r := range sum.SetAside {
 		all = append(all, jsonRestored{Type: "set_aside", Path: exact(r.Path), As: runlog.Quote(r.As)})
 	}
-	for _, b := range sum.Pinned {
-		all = append(all, jsonRestored{Type: "pinned", ID: string(b.FileID), Rev: b.Revision, Bytes: b.Size})
+	for _, p := range sum.Pinned {
+		all = append(all, jsonRestored{Type: "pinned", ID: string(p.FileID), Rev: p.Revision, Bytes: p.Size})
 	}
 	n := sum.Files
 	all = append(all, jsonRestoreSummary{

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/md5"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
@@ -18,55 +17,81 @@ import (
 	"github.com/autocloudbackup/acb/manifest"
 )
 
-// tempPrefix begins the names of what is not in place yet.
-const tempPrefix = manifest.RestorePrefix
-
-// bring brings back one file, and notes how that went.
-func (r *run) bring(ctx context.Context, t *task) {
-	switch {
-	case t.dir.broken != nil:
+// bring brings back one file, and notes how that went. It reports whether that
+// is the end of it: a file whose bytes have to be looked for comes once more.
+func (r *run) bring(ctx context.Context, t *task) bool {
+	if t.dir.broken != nil {
 		r.lost(t, t.dir.broken)
-		return
-	case t.dir.absent:
-		r.plan(t)
-		return
+		return true
 	}
-	there, same, err := t.look(ctx)
-	switch {
-	case err != nil:
-		r.note(t, Failed, 0, err)
-	case same:
-		r.present(t, there)
-	case there != nil && !r.Overwrite:
-		r.note(t, Kept, 0, &inTheWayError{there.Mode()})
-	case r.DryRun:
-		r.plan(t)
-	default:
-		how, err := r.deliver(ctx, t, there)
-		if err == nil {
-			r.note(t, Restored, t.want.Size, nil)
-		} else if cause := context.Cause(ctx); cause == nil || !errors.Is(err, context.Canceled) {
-			r.note(t, how, 0, err)
+	var there fs.FileInfo
+	if !t.dir.absent {
+		var same bool
+		var err error
+		there, same, err = t.look(ctx)
+		switch {
+		case err != nil:
+			r.fail(ctx, t, Failed, err)
+			return true
+		case same:
+			r.present(t, there)
+			return true
+		case there != nil && !r.Overwrite:
+			r.note(t, Kept, 0, &inTheWayError{there.Mode()})
+			return true
 		}
+	}
+	if !t.sought && !t.certain() {
+		r.seek(t)
+		return false
+	}
+	if r.DryRun {
+		r.plan(ctx, t)
+		return true
+	}
+	how, err := r.deliver(ctx, t, there)
+	switch {
+	case err == nil:
+		r.note(t, Restored, t.want.Size, nil)
+	case errors.Is(err, errElsewhere):
+		r.seek(t)
+		return false
+	default:
+		r.fail(ctx, t, how, err)
+	}
+	return true
+}
+
+// fail notes a file that does not come. That the run ends is no failure of the
+// files that were on their way.
+func (r *run) fail(ctx context.Context, t *task, how Outcome, err error) {
+	if cause := context.Cause(ctx); cause == nil || !errors.Is(err, context.Canceled) {
+		r.note(t, how, 0, err)
 	}
 }
 
 // plan notes what a dry run would do.
-func (r *run) plan(t *task) {
+func (r *run) plan(ctx context.Context, t *task) {
 	if t.gone != nil {
-		r.note(t, Gone, 0, t.gone)
+		r.note(t, Gone, 0, r.nearest(ctx, t))
 		return
 	}
 	r.note(t, Restored, t.want.Size, nil)
 }
 
 // present notes a file that is there already, after its time and mode are as
-// they were.
+// they were. What a run left that ended between giving the file its name and
+// taking its temporary one away goes.
 func (r *run) present(t *task, st fs.FileInfo) {
 	var err error
+	if !r.DryRun {
+		if e := t.dir.root.Remove(t.temp()); e != nil && !errors.Is(e, fs.ErrNotExist) {
+			err = e
+		}
+	}
 	if !r.DryRun && t.want.Kind == manifest.File {
-		if mode := fileMode(t.want.Mode); st.Mode()&modeBits != mode {
-			err = t.dir.root.Chmod(t.name, mode)
+		if mode := fileMode(t.want.Mode); st.Mode()&modeBits != mode && !t.dir.limits.plain {
+			err = errors.Join(err, t.dir.root.Chmod(t.name, mode))
 		}
 		if at := t.want.ModifiedAt(); !st.ModTime().Equal(at) {
 			err = errors.Join(err, t.dir.root.Chtimes(t.name, time.Time{}, at))
@@ -158,82 +183,3 @@ func newSum(v *manifest.Version) *sum {
 
 // right reports whether what was written has the sum that it must have.
 func (s *sum) right() bool { return bytes.Equal(s.Sum(nil), s.want) }
-
-// deliver fetches the content beside its place, compares its sum and puts it
-// in place. The outcome is for when there is an error.
-func (r *run) deliver(ctx context.Context, t *task, there fs.FileInfo) (Outcome, error) {
-	if t.gone != nil {
-		return Gone, t.gone
-	}
-	temp := t.temp()
-	right, err := r.fetch(ctx, t, temp)
-	if err != nil {
-		if gone := r.whyGone(ctx, t, err); gone != nil {
-			return Gone, gone
-		}
-		return Failed, err
-	}
-	if !right {
-		as := t.name + ".acb-damaged"
-		if err := t.dir.root.Rename(temp, as); err != nil {
-			return Failed, err
-		}
-		return Damaged, fmt.Errorf("what Drive sent has another sum than what was saved; it lies beside as %s", as)
-	}
-	if there != nil {
-		if err := t.dir.setAside(r, t.path, t.name); err != nil {
-			return Failed, errors.Join(err, t.dir.root.Remove(temp))
-		}
-	}
-	if err := t.dir.place(temp, t.name); errors.Is(err, fs.ErrExist) {
-		return Kept, errors.Join(errors.New("something came there meanwhile, which was kept"), t.dir.root.Remove(temp))
-	} else if err != nil {
-		return Failed, err
-	}
-	return 0, nil
-}
-
-// temp is the name of the content before it is in place: the same for the next
-// run that wants it there, and fit for every target.
-func (t *task) temp() string {
-	h := blake3.New()
-	fmt.Fprintf(h, "%q %q %q %d", t.want.FileID, t.want.HeadRevision, t.name, t.want.Size)
-	return tempPrefix + hex.EncodeToString(h.Sum(nil)[:8])
-}
-
-// place gives a temporary file its name, unless that is taken.
-func (d *dir) place(temp, name string) error {
-	err := d.root.Link(temp, name) // unlike a rename, it replaces nothing
-	if err == nil {
-		return d.root.Remove(temp)
-	}
-	if errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	// A file system without hard links.
-	if _, err := d.root.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
-		return errors.Join(err, fs.ErrExist)
-	}
-	return d.root.Rename(temp, name)
-}
-
-// setAside renames what stands in the way.
-func (d *dir) setAside(r *run, p manifest.Path, name string) error {
-	stem := name[:min(len(name), 200)] + ".acb-kept-" + r.began.UTC().Format("20060102T150405")
-	as := stem
-	for n := 2; ; n++ {
-		if _, err := d.root.Lstat(as); errors.Is(err, fs.ErrNotExist) {
-			break
-		} else if err != nil {
-			return err
-		}
-		as = fmt.Sprint(stem, "-", n)
-	}
-	if err := d.root.Rename(name, as); err != nil {
-		return fmt.Errorf("move aside what is there: %w", err)
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.sum.SetAside = append(r.sum.SetAside, Renamed{p, as})
-	return nil
-}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -22,10 +23,13 @@ type dir struct {
 	path   manifest.Path
 	name   string // in up
 	want   manifest.Folder
-	made   bool  // by this run
+	made   bool  // by this run, or by one that did not get to complete it
 	absent bool  // it is not there, and a dry run does not make it
 	broken error // why nothing can be put into it
-	names  names
+	limits limits
+	before fs.FileInfo     // what it was, if it was there
+	opened sync.Once       // see writable
+	put    atomic.Bool     // something may have been put into it
 	taken  map[string]bool // the names given in it, folded; of Run's goroutine
 	refs   atomic.Int32
 }
@@ -51,24 +55,53 @@ func (d *dir) release(r *run) {
 
 // finish gives a folder that was made the mode and the time that it had. They
 // wait until now, for what is put into a folder changes its time, and a mode
-// may forbid to.
+// may forbid to. One that was there keeps what it had of them.
 func (d *dir) finish() error {
-	if !d.made {
+	mode, at := fileMode(d.want.Mode), time.Unix(0, d.want.ModTime)
+	switch {
+	case d.made && d.want.Flags.Has(manifest.Prefix): // it only holds what is below it
+		mode = 0o755
+	case d.made && d.want.Mode == 0: // the history does not tell
+		mode = 0o700
+	case d.made:
+	case !d.put.Load():
 		return nil
+	default:
+		mode = d.before.Mode() & modeBits
+		if !d.before.ModTime().Equal(at) {
+			at = time.Time{} // what is put into it is news
+		}
 	}
 	var err error
-	if d.want.Mode != 0 { // else the history does not tell
-		err = d.root.Chmod(".", fileMode(d.want.Mode))
+	if !d.limits.plain {
+		err = d.root.Chmod(".", mode)
 	}
-	if d.want.ModTime != 0 {
-		err = errors.Join(err, d.root.Chtimes(".", time.Time{}, time.Unix(0, d.want.ModTime)))
+	if d.want.ModTime != 0 && !at.IsZero() {
+		err = errors.Join(err, d.root.Chtimes(".", time.Time{}, at))
 	}
 	return err
 }
 
+// unfinished is the mode of a folder that a restore has made and not
+// completed, so that the next one knows it.
+const unfinished = fs.ModeSticky | 0o700
+
+// writable makes a folder that was there take something until it is finished.
+// Where that cannot be done, putting something into it will say so.
+func (d *dir) writable() {
+	d.opened.Do(func() {
+		if d.put.Store(true); d.before == nil || d.made || d.limits.plain {
+			return
+		}
+		if mode := d.before.Mode() & modeBits; mode&0o300 != 0o300 {
+			d.root.Chmod(".", mode|0o300)
+		}
+	})
+}
+
 // target opens the folder that a selection goes into, and makes it.
 func (r *run) target(into string) (*dir, error) {
-	d := &dir{names: systemNames}
+	d := &dir{limits: systemLimits}
 	d.refs.Add(1)
 	r.tops = append(r.tops, d)
 	if r.DryRun {
@@ -85,16 +118,17 @@ func (r *run) target(into string) (*dir, error) {
 	}
 	d.root = root
 	if !r.DryRun {
-		if d.names, err = probe(root); err != nil {
+		if d.limits, err = probe(root); err != nil {
 			return nil, fmt.Errorf("write to the target: %w", err)
 		}
+		r.sum.Plain = r.sum.Plain || d.limits.plain
 	}
 	return d, nil
 }
 
 // enter returns the folder of a step, which is made if it is not there.
 func (r *run) enter(up *dir, s *step) *dir {
-	d := &dir{up: up.hold(), path: s.path, want: s.from.Folder, names: up.names, absent: up.absent, broken: up.broken}
+	d := &dir{up: up.hold(), path: s.path, want: s.from.Folder, limits: up.limits, absent: up.absent, broken: up.broken}
 	d.refs.Add(1)
 	d.name = up.claim(r, s.path, s.from.Name)
 	if d.absent || d.broken != nil {
@@ -119,16 +153,17 @@ func (d *dir) open(r *run) error {
 		d.absent = true
 		return nil
 	case there && !st.IsDir():
+		d.up.writable()
 		if err := d.up.setAside(r, d.path, d.name); err != nil {
 			return err
 		}
 		there = false
 	}
 	if !there {
+		d.up.writable()
 		if err := d.up.root.Mkdir(d.name, 0o700); err != nil {
 			return err
 		}
-		d.made = true
 		r.made()
 	}
 	root, err := d.up.root.OpenRoot(d.name)
@@ -141,6 +176,16 @@ func (d *dir) open(r *run) error {
 		return errors.Join(err, err1, errors.New("it was exchanged while it was opened"))
 	}
 	d.root = root
+	switch {
+	case !there && !d.limits.plain:
+		d.made = true
+		return root.Chmod(".", unfinished)
+	case !there:
+		d.made = true
+	default:
+		d.before = inside
+		d.made = inside.Mode()&modeBits == unfinished && !r.DryRun
+	}
 	return nil
 }
 

@@ -5,13 +5,13 @@ func (r *Restore) Shrink(segment int64) { r.segment = segment }
 
 // SafeName shows what a name becomes at a target with some limits.
 func SafeName(windows, text bool, name string) string {
-	return names{windows: windows, text: text}.safe(name)
+	return limits{windows: windows, text: text}.safe(name)
 }
 
 // Claims shows the names that are given to names of one folder at a target
 // where case or normal forms do not count.
 func Claims(fold, norm bool, list ...string) []string {
-	d := &dir{names: names{fold: fold, norm: norm}}
+	d := &dir{limits: limits{fold: fold, norm: norm}}
 	r := &run{sum: &Summary{}}
 	var as []string
 	for _, name := range list {

@@ -42,7 +42,7 @@ func (r *run) fetch(ctx context.Context, t *task, temp string) (right bool, err 
 	}
 	s := newSum(&t.want)
 	err = r.download(ctx, t, 0, t.want.Size, io.MultiWriter(f, s))
-	if err = errors.Join(err, complete(f, err == nil, &t.want)); err == nil {
+	if err = errors.Join(err, t.complete(f, err == nil)); err == nil {
 		err = d.root.Chtimes(temp, time.Time{}, t.want.ModifiedAt())
 	}
 	if err != nil {
@@ -52,10 +52,13 @@ func (r *run) fetch(ctx context.Context, t *task, temp string) (right bool, err 
 }
 
 // complete gives a file that has arrived its mode, and closes it.
-func complete(f *os.File, arrived bool, v *manifest.Version) error {
+func (t *task) complete(f *os.File, arrived bool) error {
 	var err error
+	if arrived && !t.dir.limits.plain {
+		err = f.Chmod(fileMode(t.want.Mode))
+	}
 	if arrived {
-		err = errors.Join(f.Chmod(fileMode(v.Mode)), syncFile(f))
+		err = errors.Join(err, syncFile(f))
 	}
 	return errors.Join(err, f.Close())
 }
@@ -99,7 +102,7 @@ func (r *run) fetchLink(ctx context.Context, t *task, temp string) (right bool, 
 		return false, root.WriteFile(temp, text.Bytes(), 0o600)
 	}
 	if err := root.Symlink(text.String(), temp); err != nil {
-		return false, err
+		return false, fmt.Errorf("the target does not take symlinks (this one leads to %.200q): %w", text.String(), err)
 	}
 	return true, setLinkTime(root, temp, t.want.ModifiedAt())
 }
@@ -126,7 +129,7 @@ func (r *run) fetchLarge(ctx context.Context, t *task, temp string) (right bool,
 			continue
 		}
 		err = p.f.Truncate(t.want.Size)
-		if err = errors.Join(err, complete(p.f, err == nil, &t.want)); err == nil {
+		if err = errors.Join(err, t.complete(p.f, err == nil)); err == nil {
 			err = t.dir.root.Chtimes(temp, time.Time{}, t.want.ModifiedAt())
 		}
 		return right, err

@@ -13,16 +13,17 @@ import (
 	"github.com/autocloudbackup/acb/manifest"
 )
 
-// names are the limits of a target for what a file may be called.
-type names struct {
+// limits are what a target cannot hold.
+type limits struct {
 	windows bool // no control character, none of <>:"\\|?*, no dot or space at the end, no device
 	text    bool // valid UTF-8 only
 	fold    bool // names that differ in case only are one
 	norm    bool // likewise those that differ in Unicode's normal form only
+	plain   bool // no modes but those that it gives all files
 }
 
-// systemNames are the limits that can be told without writing anything.
-var systemNames = names{
+// systemLimits are the limits that can be told without writing anything.
+var systemLimits = limits{
 	windows: runtime.GOOS == "windows",
 	text:    runtime.GOOS == "windows" || runtime.GOOS == "darwin",
 	fold:    runtime.GOOS == "windows" || runtime.GOOS == "darwin",
@@ -31,8 +32,8 @@ var systemNames = names{
 
 // probe finds out the limits of a target by trying: a stick with FAT has those
 // of Windows on every system. Its error is that nothing can be written.
-func probe(root *os.Root) (names, error) {
-	n := systemNames
+func probe(root *os.Root) (limits, error) {
+	l := systemLimits
 	try := func(name string) error {
 		f, err := root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 		if err == nil {
@@ -45,18 +46,19 @@ func probe(root *os.Root) (names, error) {
 		root.Remove(name) // of a probe that was interrupted
 		f, err := root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 		if err != nil {
-			return n, err
+			return l, err
 		}
 		defer root.Remove(name)
 		f.Close()
 	}
+	l.plain = root.Chmod(plain, 0o640) != nil
 	_, err := root.Lstat(strings.ToUpper(plain))
-	n.fold = err == nil
+	l.fold = err == nil
 	_, err = root.Lstat(norm.NFD.String(composed))
-	n.norm = err == nil
-	n.windows = n.windows || try(tempPrefix+"a?b") != nil
-	n.text = n.text || try(tempPrefix+"a\xffb") != nil
-	return n, nil
+	l.norm = err == nil
+	l.windows = l.windows || try(tempPrefix+"a?b") != nil
+	l.text = l.text || try(tempPrefix+"a\xffb") != nil
+	return l, nil
 }
 
 // quote stands for a byte that a name cannot hold, with two hexadecimal digits
@@ -65,14 +67,14 @@ const quote = "\u201b"
 
 // safe returns a name that the target can hold: the same if it can. What
 // leads elsewhere is safe nowhere.
-func (n names) safe(name string) string {
+func (l limits) safe(name string) string {
 	var b strings.Builder
 	end := strings.TrimRight(name, ". ")
 	for i := 0; i < len(name); {
 		r, size := utf8.DecodeRuneInString(name[i:])
 		bad := name[i] == '/' || name[i] == 0 || name == "." || name == ".." ||
-			n.text && r == utf8.RuneError && size == 1 ||
-			n.windows && (r < ' ' || strings.ContainsRune(`<>:"\|?*`, r) || i >= len(end) || i == 0 && isDevice(name))
+			l.text && r == utf8.RuneError && size == 1 ||
+			l.windows && (r < ' ' || strings.ContainsRune(`<>:"\|?*`, r) || i >= len(end) || i == 0 && isDevice(name))
 		if bad {
 			fmt.Fprintf(&b, "%s%02X", quote, name[i])
 			size = 1
@@ -104,11 +106,11 @@ func isDevice(name string) bool {
 }
 
 // key is equal for names that the target takes for one.
-func (n names) key(name string) string {
-	if n.norm {
+func (l limits) key(name string) string {
+	if l.norm {
 		name = norm.NFC.String(name)
 	}
-	if n.fold {
+	if l.fold {
 		name = strings.ToLower(strings.ToUpper(name))
 	}
 	return name
@@ -117,8 +119,8 @@ func (n names) key(name string) string {
 // claim returns the name under which p is written in d: its own, or if the
 // target cannot hold that, or has given it to another already, one like it.
 func (d *dir) claim(r *run, p manifest.Path, name string) string {
-	as := d.names.safe(name)
-	if d.names.fold || d.names.norm {
+	as := d.limits.safe(name)
+	if d.limits != (limits{}) {
 		if d.taken == nil {
 			d.taken = map[string]bool{}
 		}
@@ -126,10 +128,10 @@ func (d *dir) claim(r *run, p manifest.Path, name string) string {
 		if i := strings.LastIndexByte(as, '.'); i > 0 {
 			stem, ext = as[:i], as[i:]
 		}
-		for n := 2; d.taken[d.names.key(as)]; n++ {
+		for n := 2; d.taken[d.limits.key(as)]; n++ {
 			as = fmt.Sprint(stem, "~", n, ext)
 		}
-		d.taken[d.names.key(as)] = true
+		d.taken[d.limits.key(as)] = true
 	}
 	if as != name {
 		r.renamed(p, as)

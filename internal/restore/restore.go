@@ -13,6 +13,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -48,12 +50,19 @@ type Selection struct {
 	Into string
 }
 
-// A NotFoundError says that nothing was at a path at the time asked for.
-type NotFoundError struct{ Path manifest.Path }
+// A NotFoundError says that nothing was at a path at the time asked for, or
+// nothing below it that a pattern matches.
+type NotFoundError struct {
+	Path    manifest.Path
+	Pattern bool
+}
 
 // Error says so.
 func (e *NotFoundError) Error() string {
-	return fmt.Sprintf("%q was not backed up at that time", string(e.Path))
+	if e.Pattern {
+		return "nothing in it that was backed up at that time matches the pattern"
+	}
+	return "it was not backed up at that time"
 }
 
 // Run brings the selections back. What cannot be had or written is in the
@@ -70,7 +79,7 @@ func (r *Restore) Run(ctx context.Context, what []Selection) (*Summary, error) {
 	}
 	run := &run{
 		Restore: r, stop: stop, sum: &Summary{}, work: make(chan *task), lines: make(chan struct{}, n),
-		began: r.Now(), before: r.Drive.Stats(),
+		began: r.Now(), before: r.Drive.Stats(), pinned: map[remote.Blob]*pinned{},
 	}
 	if r.segment == 0 {
 		r.segment = largeSegment
@@ -80,14 +89,19 @@ func (r *Restore) Run(ctx context.Context, what []Selection) (*Summary, error) {
 	for range n {
 		wg.Go(func() {
 			for t := range run.work {
-				run.bring(ctx, t)
-				t.dir.release(run)
+				if run.bring(ctx, t) {
+					t.dir.release(run)
+				}
+				run.under.Done()
 			}
 		})
 	}
 	err := run.walkAll(ctx, what)
 	close(run.work)
 	wg.Wait()
+	for _, t := range run.sought { // the run has ended early
+		t.dir.release(run)
+	}
 	return run.end(outer, ctx, err)
 }
 
@@ -99,13 +113,18 @@ type run struct {
 	lines  chan struct{} // a place for each request that may be under way
 	began  time.Time
 	before remote.Stats
-	old    []*task // whose bytes have to be looked for
 	tops   []*dir
+	under  sync.WaitGroup // tasks that a worker has, or is to have
 
-	mu  sync.Mutex // guards what follows
-	sum *Summary
-	dry int // downloads in a row that failed for want of a line
+	mu     sync.Mutex // guards what follows
+	sum    *Summary
+	dry    int     // downloads in a row that failed for want of a line
+	sought []*task // whose bytes have to be looked for
+	pinned map[remote.Blob]*pinned
 }
+
+// pinned counts the tasks for which a content was pinned.
+type pinned struct{ wanted, had int }
 
 // A task is one file to bring back.
 type task struct {
@@ -114,17 +133,23 @@ type task struct {
 	name string // under which it is written
 	want manifest.Version
 	blob remote.Blob
-	gone error // why its bytes are not to be had
+
+	sought  bool // its bytes were looked for, and what follows says what came of it
+	gone    *GoneError
+	instead *GoneError // why the blob is another file's that has the same content
+	refused error      // why a content that is there is not to be had
 }
 
-// walkAll sends a task for each file that is meant.
+// walkAll sends a task for each file that is meant, and again those whose
+// bytes had to be looked for.
 func (r *run) walkAll(ctx context.Context, what []Selection) error {
 	for _, s := range what {
 		if err := r.walk(ctx, s); err != nil {
 			return err
 		}
 	}
-	return r.dispatchOld(ctx)
+	r.under.Wait()
+	return r.dispatchSought(ctx, 1)
 }
 
 // end completes the summary.
@@ -143,6 +168,9 @@ func (r *run) end(outer, ctx context.Context, err error) (*Summary, error) {
 		err = outer.Err()
 	case ctx.Err() != nil:
 		err = context.Cause(ctx)
+	}
+	for _, b := range slices.SortedFunc(maps.Keys(r.pinned), compareBlobs) {
+		r.sum.Pinned = append(r.sum.Pinned, Pinned{b, r.pinned[b].had == r.pinned[b].wanted})
 	}
 	st := r.Drive.Stats()
 	r.sum.Requests, r.sum.BytesReceived = st.Requests-r.before.Requests, st.Received-r.before.Received
@@ -168,16 +196,26 @@ func (r *run) problem(p manifest.Path, err error) {
 	if errors.As(err, new(*inTheWayError)) {
 		how = Kept
 	}
-	res := Result{Path: p, Outcome: how, Err: err}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.tell(Result{Path: p, Outcome: how, Err: err})
+	r.heed(err)
+}
+
+// missing notes something that was asked for and never was.
+func (r *run) missing(err *NotFoundError) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sum.Files[Failed]++
+	r.tell(Result{Path: err.Path, Outcome: Failed, Err: err})
+}
+
+// tell notes a problem that is not one file's.
+func (r *run) tell(res Result) {
 	r.sum.Problems = append(r.sum.Problems, res)
-	r.Log.Error("restore", "path", string(p), "outcome", how.String(), "err", err.Error())
+	r.Log.Error("restore", "path", string(res.Path), "outcome", res.Outcome.String(), "err", res.Err.Error())
 	if r.Watch != nil {
 		r.Watch(res)
-	}
-	if r.ends(err) {
-		r.stop(err)
 	}
 }
 
@@ -186,11 +224,12 @@ func (r *run) note(t *task, how Outcome, bytes int64, err error) {
 	res := Result{Path: t.path, Outcome: how, Bytes: bytes, Err: err}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.ends(err) {
-		r.stop(err)
-	}
+	r.heed(err)
 	if how == Restored {
 		r.dry = 0
+	}
+	if p := r.pinned[t.blob]; p != nil && (how == Restored || how == Present) {
+		p.had++
 	}
 	r.sum.add(res)
 	if err == nil {
@@ -204,22 +243,24 @@ func (r *run) note(t *task, how Outcome, bytes int64, err error) {
 	}
 }
 
-// ends reports whether an error ends the run, for it would meet every file.
-func (r *run) ends(err error) bool {
+// heed ends the run by an error that every file would meet.
+func (r *run) heed(err error) {
 	if diskFull(err) {
-		return true
+		r.stop(fmt.Errorf("the target is full: make room there and restore once more, which goes on from here: %w", err))
+		return
 	}
 	var e *remote.Error
 	if !errors.As(err, &e) {
-		return false
+		return
 	}
 	switch e.Class {
 	case remote.Auth, remote.DailyCap:
-		return true
+		r.stop(err)
 	case remote.Transient, remote.RateLimit:
-		r.dry++
+		if r.dry++; r.dry >= dryLimit {
+			r.stop(err)
+		}
 	}
-	return r.dry >= dryLimit
 }
 
 // dryLimit is how many downloads in a row may find no line before the run is

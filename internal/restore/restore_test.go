@@ -4,10 +4,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -37,6 +39,9 @@ func furnish(w *world) {
 	w.write("\xff\xfe", "no text")
 	w.write(strings.Repeat("n", 255), "long")
 	w.write("new\nline \"quoted\"", "odd")
+	w.write("nf/caf\u00e9", "composed")
+	w.write("nf/cafe\u0301", "decomposed")
+	w.write("nf/CAF\u00c9", "upper case")
 	w.must(os.Mkdir(filepath.Join(w.src, "nothing in it"), 0o750))
 	w.must(os.Symlink("../a.txt", filepath.Join(w.src, "d/link")))
 	w.must(os.Symlink("/nowhere", filepath.Join(w.src, "dangling")))
@@ -63,16 +68,16 @@ func TestRoundTrip(t *testing.T) {
 	want := tree(t, w.src)
 	w.dryRun = true
 	dry := w.ok(manifest.Now, "")
-	if _, err := os.Stat(w.target); err == nil || dry.Files[restore.Restored] != 11 || dry.Requests != 0 {
+	if _, err := os.Stat(w.target); err == nil || dry.Files[restore.Restored] != 14 || dry.Requests != 0 {
 		t.Errorf("a dry run: %+v, %v", dry, err)
 	}
 	w.dryRun = false
 	sum := w.ok(manifest.Now, "")
 	w.same(want)
-	if sum.Files[restore.Restored] != 11 || sum.Folders != 5 || sum.BytesReceived != sum.Bytes || sum.Bytes != dry.Bytes {
+	if sum.Files[restore.Restored] != 14 || sum.Folders != 6 || sum.BytesReceived != sum.Bytes || sum.Bytes != dry.Bytes {
 		t.Errorf("%+v", sum)
 	}
-	if again := w.ok(manifest.Now, ""); again.Files[restore.Present] != 11 || again.Requests != 0 || again.Folders != 0 {
+	if again := w.ok(manifest.Now, ""); again.Files[restore.Present] != 14 || again.Requests != 0 || again.Folders != 0 {
 		t.Errorf("again: %+v", again)
 	}
 	w.same(want)
@@ -89,9 +94,10 @@ func TestParts(t *testing.T) {
 	if len(got) != 3 || got["a.txt"] == "" || got["deep/c.bin"] == "" {
 		t.Errorf("%q", got)
 	}
-	_, err := w.restore(t.Context(), manifest.Now, "none")
-	if nf := (*restore.NotFoundError)(nil); !errors.As(err, &nf) || nf.Path != w.path("none") {
-		t.Errorf("what was never backed up: %v", err)
+	sum, err := w.restore(t.Context(), manifest.Now, "none", "empty")
+	if nf := (*restore.NotFoundError)(nil); err != nil || sum.Files[restore.Restored] != 1 || len(sum.Problems) != 1 ||
+		!errors.As(sum.Problems[0].Err, &nf) || nf.Path != w.path("none") {
+		t.Errorf("what was never backed up: %v, %+v", err, sum)
 	}
 
 	known, err := manifest.OpenReader(w.manifest)
@@ -99,7 +105,7 @@ func TestParts(t *testing.T) {
 	defer known.Close()
 	r := &restore.Restore{View: known.At(manifest.Now), Drive: w.drive(), Log: discard, Now: w.Now}
 	into := filepath.Join(w.target, "picked")
-	sum, err := r.Run(t.Context(), []restore.Selection{{Path: w.path(""), Into: into, Match: func(p manifest.Path, isDir bool) bool {
+	sum, err = r.Run(t.Context(), []restore.Selection{{Path: w.path(""), Into: into, Match: func(p manifest.Path, isDir bool) bool {
 		_, name := p.Split()
 		return strings.HasSuffix(name, ".txt") || isDir && name == "deep"
 	}}})
@@ -273,24 +279,165 @@ func TestEscape(t *testing.T) {
 	}
 }
 
-// TestDamaged: what Drive sends with a wrong sum lies beside, and the rest comes.
+// TestDamaged: what Drive sends with a wrong sum twice lies beside, and the
+// rest comes; when only the first answer was wrong, all comes.
 func TestDamaged(t *testing.T) {
 	for _, size := range []int{10, 5000} {
-		w := newWorld(t, drivetest.Options{})
-		w.segment = 1000
-		w.write("bad", text(size, "good"))
-		w.write("fine", "fine")
-		w.backup()
-		w.must(w.srv.SetContent(string(w.idOf(manifest.Now, "bad")), []byte(text(size, "evil"))))
-		sum, err := w.restore(t.Context(), manifest.Now, "")
-		if err != nil || sum.Files[restore.Damaged] != 1 || sum.Files[restore.Restored] != 1 {
-			t.Fatalf("%v, %+v", err, sum)
-		}
-		got := tree(t, filepath.Join(w.target, "src"))
-		if len(got) != 2 || got["bad.acb-damaged"] == "" {
-			t.Errorf("%q", got)
+		for _, always := range []bool{false, true} {
+			w := newWorld(t, drivetest.Options{})
+			w.segment = 1000
+			bad := strings.Repeat("b", 250)
+			w.write(bad, text(size, "good"))
+			w.write("fine", "fine")
+			w.backup()
+			id := string(w.idOf(manifest.Now, bad))
+			var once sync.Once
+			w.bend = func(req *http.Request, body []byte) {
+				if flip := func() { body[0] ^= 1 }; strings.Contains(req.URL.Path, id) && req.URL.Query().Get("alt") == "media" {
+					if once.Do(flip); always {
+						body[0] = 'X'
+					}
+				}
+			}
+			sum, err := w.restore(t.Context(), manifest.Now, "")
+			want := [...]int64{restore.Restored: 2, restore.Failed: 0}
+			name := bad
+			if always {
+				want, name = [...]int64{restore.Restored: 1, restore.Damaged: 1, restore.Failed: 0}, bad[:243]+".acb-damaged"
+			}
+			if err != nil || sum.Files != want {
+				t.Fatalf("size %d, always %v: %v, %+v", size, always, err, sum)
+			}
+			got := tree(t, filepath.Join(w.target, "src"))
+			if len(got) != 2 || got[name] == "" || always && !strings.Contains(sum.Problems[0].Err.Error(), name) {
+				t.Errorf("%q, %v", got, sum.Problems)
+			}
 		}
 	}
+}
+
+// TestChangedOnDrive: what another program has written over comes out of the
+// revisions, whether its size changed or not, unless it is not there any more.
+func TestChangedOnDrive(t *testing.T) {
+	for _, size := range []int{10, 5000} {
+		for _, other := range []int{size, size - 3, size + 2000} {
+			w := newWorld(t, drivetest.Options{})
+			w.segment = 1000
+			w.write("mine", text(size, "good"))
+			w.backup()
+			want := tree(t, w.src)
+			v := w.version(manifest.Now, "mine")
+			w.must(w.srv.SetContent(string(v.FileID), []byte(text(other, "evil"))))
+			sum := w.ok(manifest.Now, "")
+			w.same(want)
+			if len(sum.Pinned) != 1 || !sum.Pinned[0].Restored {
+				t.Errorf("pinned %+v", sum.Pinned)
+			}
+			w.must(os.RemoveAll(w.target))
+			if failed, err := w.drive().Unkeep(t.Context(), []remote.Blob{{FileID: v.FileID, Revision: v.HeadRevision}}); err != nil || len(failed) > 0 {
+				t.Fatal(failed, err)
+			}
+			sum, err := w.restore(t.Context(), manifest.Now, "")
+			if err != nil || sum.Files[restore.Gone] != 1 || len(tree(t, filepath.Join(w.target, "src"))) != 0 {
+				t.Errorf("purged: %v, %+v", err, sum)
+			}
+		}
+	}
+}
+
+// TestTwin: a large content that is gone under its own id comes from another
+// file that has it, if that still has.
+func TestTwin(t *testing.T) {
+	for _, spoilt := range []bool{false, true} {
+		w := newWorld(t, drivetest.Options{})
+		w.write("one", text(manifest.Large, "twin"))
+		w.backup()
+		w.must(os.Rename(filepath.Join(w.src, "one"), filepath.Join(w.src, "two")))
+		w.write("one", text(manifest.Large+1, "other"))
+		w.backup()
+		w.must(os.Remove(filepath.Join(w.src, "one")))
+		w.write("one", text(manifest.Large, "twin"))
+		w.backup()
+		want := tree(t, w.src)
+		v := w.version(manifest.Now, "one")
+		w.must(w.srv.Delete(string(v.FileID)))
+		if spoilt {
+			w.must(w.srv.SetContent(string(w.idOf(manifest.Now, "two")), []byte(text(manifest.Large, "evil"))))
+		}
+		sum, err := w.restore(t.Context(), manifest.Now, "one")
+		if spoilt {
+			if err != nil || sum.Files[restore.Gone] != 1 {
+				t.Errorf("%v, %+v", err, sum)
+			}
+			continue
+		}
+		if got := tree(t, w.target); err != nil || !sum.Complete() || got["one"] != want["one"] {
+			t.Errorf("%v, %+v, %v", err, sum, got)
+		}
+	}
+}
+
+// TestPins: only what is fetched is pinned, and it is told whether it came.
+func TestPins(t *testing.T) {
+	w := newWorld(t, drivetest.Options{})
+	for _, name := range []string{"there", "way", "bad", "comes"} {
+		w.write(name, "first "+name)
+	}
+	first := w.backup()
+	w.must(os.MkdirAll(filepath.Join(w.target, "src"), 0o755))
+	w.must(os.WriteFile(filepath.Join(w.target, "src/there"), []byte("first there"), 0o600))
+	w.must(os.WriteFile(filepath.Join(w.target, "src/way"), []byte("something else"), 0o600))
+	for _, name := range []string{"there", "way", "bad", "comes"} {
+		w.write(name, "second "+name)
+	}
+	w.backup()
+	bad := w.idOf(first, "bad")
+	w.bend = func(req *http.Request, body []byte) {
+		if strings.Contains(req.URL.Path, string(bad)) && req.URL.Query().Get("alt") == "media" {
+			body[0] ^= 1
+		}
+	}
+	sum, err := w.restore(t.Context(), first, "")
+	if want := [...]int64{restore.Restored: 1, restore.Present: 1, restore.Kept: 1, restore.Damaged: 1, restore.Failed: 0}; err != nil || sum.Files != want {
+		t.Fatalf("%v, %+v", err, sum)
+	}
+	restored := map[manifest.FileID]bool{}
+	for _, p := range sum.Pinned {
+		restored[p.FileID] = p.Restored
+	}
+	want := map[manifest.FileID]bool{bad: false, w.idOf(first, "comes"): true}
+	if d := cmp.Diff(want, restored); d != "" {
+		t.Errorf("-want +got:\n%s", d)
+	}
+}
+
+// TestFoldersOfBefore: a folder that an interrupted run made is completed by
+// the next; one that is complete takes what it lacks and stays as it was; one
+// of the user's keeps its mode.
+func TestFoldersOfBefore(t *testing.T) {
+	w := newWorld(t, drivetest.Options{})
+	old := time.Unix(1_000_000_000, 5)
+	for _, dir := range []string{"made", "complete", "mine"} {
+		w.write(dir+"/one", "1")
+		w.write(dir+"/two", "2")
+		w.must(os.Chtimes(filepath.Join(w.src, dir), old, old))
+		w.must(os.Chmod(filepath.Join(w.src, dir), 0o555))
+	}
+	w.backup()
+	want := tree(t, w.src)
+	w.ok(manifest.Now, "")
+	w.same(want)
+	at := func(rel string) string { return filepath.Join(w.target, "src", rel) }
+	w.must(os.Chmod(at("made"), 0o700|os.ModeSticky))
+	w.must(os.Remove(at("made/one")))
+	w.must(os.Chmod(at("complete"), 0o755))
+	w.must(os.Remove(at("complete/one")))
+	w.must(os.Chmod(at("complete"), 0o555))
+	w.must(os.Chtimes(at("complete"), old, old))
+	w.must(os.Chmod(at("mine"), 0o711))
+	w.ok(manifest.Now, "")
+	want["mine"] = strings.Replace(want["mine"], "dr-xr-xr-x", "drwx--x--x", 1)
+	w.same(want)
 }
 
 // TestGoesOn: a restore that was interrupted leaves nothing half under its

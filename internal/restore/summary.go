@@ -1,6 +1,7 @@
 package restore
 
 import (
+	"cmp"
 	"sync"
 	"time"
 
@@ -51,9 +52,19 @@ type Summary struct {
 	Problems      []Result // all that are neither Restored nor Present
 	Renamed       []Renamed
 	SetAside      []Renamed // what was in the way
-	// Pinned are old contents that Drive keeps for good from now on, because
-	// only so they could be fetched. They count against the storage.
-	Pinned []remote.Blob
+	Pinned        []Pinned
+	Plain         bool // a target keeps no modes
+}
+
+// A Pinned is an old content that Drive keeps for good from now on, because
+// only so it could be fetched. It counts against the storage.
+type Pinned struct {
+	remote.Blob
+	Restored bool // wherever it was wanted
+}
+
+func compareBlobs(a, b remote.Blob) int {
+	return cmp.Or(cmp.Compare(a.FileID, b.FileID), cmp.Compare(a.Revision, b.Revision))
 }
 
 // Complete reports whether all that was asked for is in place.

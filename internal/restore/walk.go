@@ -15,7 +15,8 @@ func (r *run) walk(ctx context.Context, s Selection) error {
 		return err
 	}
 	if !found {
-		return &NotFoundError{s.Path}
+		r.missing(&NotFoundError{Path: s.Path})
+		return nil
 	}
 	top, err := r.target(s.Into)
 	if err != nil {
@@ -33,7 +34,10 @@ func (r *run) walk(ctx context.Context, s Selection) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}
-	return r.damaged(err)
+	if err = r.damaged(err); err == nil && !w.met {
+		r.missing(&NotFoundError{Path: s.Path, Pattern: true})
+	}
+	return err
 }
 
 // damaged takes what of a walk's errors are damaged folders for what cannot be
@@ -60,6 +64,7 @@ type walker struct {
 	selection Selection
 	top       *dir
 	above     []*step // from the folder selected down to the one at hand
+	met       bool    // something was meant
 }
 
 // A step is a folder on the way down.
@@ -113,6 +118,7 @@ func (w *walker) leave(p *manifest.Path) {
 
 // open makes sure that the folders on the way down are there at the target.
 func (w *walker) open() {
+	w.met = true
 	up := w.top
 	for _, s := range w.above {
 		switch {
@@ -126,28 +132,26 @@ func (w *walker) open() {
 	}
 }
 
-// file sends the task of one file, at once if it is certain where its bytes
-// are, else when there are enough of its kind to be asked for together.
+// file sends the task of one file.
 func (r *run) file(ctx context.Context, in *dir, p manifest.Path, want manifest.Version) error {
 	t := &task{dir: in.hold(), path: p, want: want, blob: remote.Blob{FileID: want.FileID, Size: want.Size}}
 	t.name = in.claim(r, p, want.Name)
 	r.progress.found(want.Size)
-	if want.To == manifest.Now && !want.Flags.Has(manifest.Lost) || in.broken != nil {
-		return r.send(ctx, t)
+	if err := r.dispatchSought(ctx, seekAtOnce); err != nil {
+		t.dir.release(r)
+		return err
 	}
-	r.old = append(r.old, t)
-	if len(r.old) < lookAtOnce {
-		return nil
-	}
-	return r.dispatchOld(ctx)
+	return r.send(ctx, t)
 }
 
 // send hands a task to the workers.
 func (r *run) send(ctx context.Context, t *task) error {
+	r.under.Add(1)
 	select {
 	case r.work <- t:
 		return nil
 	case <-ctx.Done():
+		r.under.Done()
 		t.dir.release(r)
 		return context.Cause(ctx)
 	}

@@ -1,10 +1,13 @@
 package restore_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,6 +37,7 @@ type world struct {
 	dryRun      bool
 	segment     int64 // of large files; 0 leaves it
 	watch       func(restore.Result)
+	bend        func(*http.Request, []byte) // changes what Drive answers
 
 	mu    sync.Mutex
 	ahead time.Duration // what remote has slept
@@ -74,12 +78,36 @@ func (w *world) Now() time.Time {
 }
 
 func (w *world) drive() *remote.Drive {
+	client := *w.srv.Client()
+	if w.bend != nil {
+		client.Transport = bender{client.Transport, w.bend}
+	}
 	d, err := remote.New(remote.Options{
-		Endpoint: w.srv.URL, Client: w.srv.Client(), Folder: "Auto Cloud Backup", Host: "laptop",
+		Endpoint: w.srv.URL, Client: &client, Folder: "Auto Cloud Backup", Host: "laptop",
 		Installation: "inst-1", Now: w.Now, Sleep: w.Sleep,
 	})
 	w.must(err)
 	return d
+}
+
+// A bender changes the answers on their way.
+type bender struct {
+	http.RoundTripper
+	bend func(*http.Request, []byte)
+}
+
+func (b bender) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := b.RoundTripper.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	body, err := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	if len(body) > 0 {
+		b.bend(req, body)
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	return resp, err
 }
 
 // backup makes a run that must end well, and returns its number.
