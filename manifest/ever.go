@@ -126,3 +126,35 @@ func (r *Reader) Vanished(each func(Version) error) error {
 	}
 	return flush()
 }
+
+// Ended calls each for every version that has ended, in no particular order.
+func (r *Reader) Ended(each func(Version) error) error {
+	var list []Version // for each may read the same rows
+	err := r.eachVersion(selectVersion+"ORDER BY folder, name, rowid", func(v Version) error {
+		list = append(list, v)
+		return nil
+	})
+	for i := 0; err == nil && i < len(list); i++ {
+		err = each(list[i])
+	}
+	return err
+}
+
+// MarkRemoved writes into the history that Drive no longer has these versions.
+func (s *Store) MarkRemoved(gone []Version) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(gone) == 0 {
+		return nil
+	}
+	return s.record(func() error {
+		for _, v := range gone {
+			err := s.c.exec("UPDATE entry_was SET end_reason = ? WHERE file_id = ? AND head_revision = ? AND to_run = ?",
+				string(EndRemoved), string(v.FileID), v.HeadRevision, int64(v.To))
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

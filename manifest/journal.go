@@ -58,8 +58,9 @@ const (
 	EndMoved    EndReason = "moved"
 	EndDeleted  EndReason = "deleted"
 	EndRetired  EndReason = "retired"
-	EndPurged   EndReason = "purged"
-	EndLost     EndReason = "lost" // Drive no longer had it
+	EndPurged   EndReason = "purged"  // trashed on Drive by the user's word
+	EndRemoved  EndReason = "removed" // for good: nothing brings it back
+	EndLost     EndReason = "lost"    // Drive no longer had it
 )
 
 // A Step is one change that Drive has acknowledged. It can be applied to any

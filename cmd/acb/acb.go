@@ -111,6 +111,7 @@ plain folders. Files in a source are only ever read.
 		a.restoreCommand(),
 		a.lsCommand(), a.findCommand(), a.historyCommand(),
 		a.logCommand(), a.diffCommand(),
+		a.purgeCommand(),
 		a.manifestCommand(),
 		a.demoCommand(), a.versionCommand(), a.drivetestCommand(),
 	)

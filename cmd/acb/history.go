@@ -115,7 +115,7 @@ func (h *historian) version(p manifest.Path, v manifest.Version) error {
 // kept says what Drive should still have of a version.
 func (h *historian) kept(v manifest.Version) (string, error) {
 	switch {
-	case v.Flags.Has(manifest.Lost), v.Reason == manifest.EndLost, v.Reason == manifest.EndPurged:
+	case v.Flags.Has(manifest.Lost), v.Reason == manifest.EndLost, v.Reason == manifest.EndRemoved:
 		return "Drive no longer has it", nil
 	case v.To == manifest.Now:
 		return "it is what Drive holds", nil
@@ -127,7 +127,7 @@ func (h *historian) kept(v manifest.Version) (string, error) {
 		return "", err
 	}
 	where := "among the file's revisions"
-	if v.Reason == manifest.EndDeleted {
+	if v.Reason == manifest.EndDeleted || v.Reason == manifest.EndPurged {
 		where = "in its trash"
 	}
 	end := until.Started.Add(keptFor)

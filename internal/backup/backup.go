@@ -51,7 +51,7 @@ const maxPasses = 3
 // that the next Run goes on from there. The Summary is never nil; the error
 // says why the run ended early, and Summary.Conditions what that means.
 func (b *Backup) Run(ctx context.Context, req Request) (*Summary, error) {
-	r := b.begin(req)
+	r := b.begin(req, nil)
 	var err error
 	for again := true; again && err == nil && r.pass < maxPasses; r.pass++ {
 		again, err = r.once(ctx)
@@ -73,7 +73,7 @@ func (r *run) once(ctx context.Context) (again bool, err error) {
 
 // Plan makes the plan that Run would carry out, and changes nothing.
 func (b *Backup) Plan(ctx context.Context, req Request) (*plan.Plan, *Summary, error) {
-	r := b.begin(req)
+	r := b.begin(req, nil)
 	if err := r.plan(ctx); err != nil {
 		return nil, r.sum, err
 	}
@@ -89,6 +89,7 @@ func (b *Backup) Plan(ctx context.Context, req Request) (*plan.Plan, *Summary, e
 type run struct {
 	*Backup
 	req     Request
+	edit    *edit // nil of a run that scans
 	id      manifest.RunID
 	started time.Time
 	before  remote.Stats  // what the Drive had cost, if it made a run before
@@ -104,8 +105,8 @@ type run struct {
 	newGen  bool // the generation to come was chosen in this run
 }
 
-func (b *Backup) begin(req Request) *run {
-	r := &run{Backup: b, req: req, started: b.Scan.Now(), before: b.Drive.Stats(), tokens: b.TokenRequests(), sum: &Summary{}}
+func (b *Backup) begin(req Request, e *edit) *run {
+	r := &run{Backup: b, req: req, edit: e, started: b.Scan.Now(), before: b.Drive.Stats(), tokens: b.TokenRequests(), sum: &Summary{}}
 	r.id = b.Store.BeginRun(r.kind(), r.started)
 	r.journal = newJournal(r)
 	r.Log.Info("run began", "run", int64(r.id), "kind", r.kind())
@@ -115,7 +116,10 @@ func (b *Backup) begin(req Request) *run {
 
 // kind names the run in the history.
 func (r *run) kind() string {
-	if r.named() {
+	switch {
+	case r.edit != nil:
+		return r.edit.kind
+	case r.named():
 		return "path"
 	}
 	return "scan"

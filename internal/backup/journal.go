@@ -137,10 +137,10 @@ func (j *journal) stepsOf(ack remote.Ack) []manifest.Step {
 		j.folders[dir.ID] = dir.FileID
 		return []manifest.Step{{Kind: manifest.PutFolder, Dir: dir, Reason: manifest.EndMoved}}
 	case plan.TrashFolder:
-		return []manifest.Step{{Kind: manifest.DropFolder, Dir: op.Dir.Old.Folder, Reason: manifest.EndDeleted}}
+		return []manifest.Step{{Kind: manifest.DropFolder, Dir: op.Dir.Old.Folder, Reason: j.takenAway()}}
 	case plan.TrashFile:
 		old := op.File.Old
-		return []manifest.Step{{Kind: manifest.Drop, Folder: old.In.ID, Entry: old.Entry, Reason: manifest.EndDeleted}}
+		return []manifest.Step{{Kind: manifest.Drop, Folder: old.In.ID, Entry: old.Entry, Reason: j.takenAway()}}
 	}
 	e := j.entryOf(ack)
 	switch old := op.File.Old; op.Kind {
@@ -160,6 +160,14 @@ func (j *journal) stepsOf(ack remote.Ack) []manifest.Step {
 		return []manifest.Step{lost, put}
 	}
 	return []manifest.Step{{Kind: manifest.Put, Folder: op.Parent, Entry: e, Reason: manifest.EndModified}}
+}
+
+// takenAway is why what this run trashes has ended.
+func (r *run) takenAway() manifest.EndReason {
+	if r.edit != nil {
+		return r.edit.reason
+	}
+	return manifest.EndDeleted
 }
 
 // entryOf returns the entry that Drive now holds.

@@ -17,6 +17,9 @@ import (
 // absent must be absent now, in a source that is there. Something that has
 // taken its place does not count.
 func (r *run) still() func(*plan.Op) error {
+	if r.edit != nil {
+		return func(*plan.Op) error { return nil } // the user has said so, whatever is on disk
+	}
 	// Places that something else has taken since. Most runs trash nothing and
 	// need none of them.
 	taken := make(map[manifest.Path]bool)

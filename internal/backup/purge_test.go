@@ -1,0 +1,124 @@
+package backup_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/autocloudbackup/acb/internal/backup"
+	"github.com/autocloudbackup/acb/manifest"
+	"github.com/autocloudbackup/acb/remote/drivetest"
+)
+
+// purge makes a run that purges.
+func (w *world) purge(p backup.Purge, change ...func(*backup.Backup)) (*backup.Summary, error) {
+	w.t.Helper()
+	store, err := manifest.Open(w.manifest)
+	w.must(err)
+	defer store.Close()
+	return w.open(store, change...).CarryOutPurge(w.t.Context(), p)
+}
+
+// hiding is a world in which a folder, a file and half of another folder are
+// hidden by now.
+func hiding(t *testing.T) *world {
+	w := newWorld(t, drivetest.Options{}, "docs")
+	w.write("docs/stays", "stays")
+	w.write("docs/old/a", "a")
+	w.write("docs/old/deep/b", "b")
+	w.write("docs/c.tmp", "c")
+	w.write("docs/half/d.tmp", "d")
+	w.write("docs/half/stays", "stays too")
+	w.ok()
+	w.rules = []string{"old/", "*.tmp"}
+	w.ok()
+	return w
+}
+
+// kept is what a purge leaves on Drive.
+func (w *world) kept(want ...string) {
+	w.t.Helper()
+	_, ids := w.onDrive()
+	for _, rel := range want {
+		if p := drivePath(w.path(rel)); ids[p] == "" {
+			w.t.Errorf("%s is gone", rel)
+		}
+	}
+	for _, rel := range []string{"docs/old", "docs/old/a", "docs/old/deep", "docs/old/deep/b", "docs/c.tmp", "docs/half/d.tmp"} {
+		if p := drivePath(w.path(rel)); ids[p] != "" {
+			w.t.Errorf("%s is still there", rel)
+		}
+	}
+}
+
+// TestPurge: what is hidden goes in as few trashes as hold exactly that, and a
+// request that fails is made good by the next purge.
+func TestPurge(t *testing.T) {
+	w := hiding(t)
+	before := w.srv.Stats().Total()
+	sum, err := w.purge(backup.Purge{})
+	if c := sum.Counts; err != nil || c.Deleted != 4 || c.DeletedFolders != 1 || len(sum.Conditions) > 0 {
+		t.Errorf("%v, %+v", err, sum)
+	}
+	w.atMost(w.srv.Stats().Total()-before, 3)
+	w.kept("docs/stays", "docs/half/stays")
+	w.quiet()
+	if sum, err := w.purge(backup.Purge{}); err != nil || sum.Counts.Requests != 0 {
+		t.Errorf("purged twice: %v, %+v", err, sum)
+	}
+	w.rules = nil // what was purged is new when it shows again
+	if sum := w.ok(); sum.Counts.Created != 4 {
+		t.Errorf("%+v", sum.Counts)
+	}
+	w.compare()
+}
+
+func TestPurgeFaults(t *testing.T) {
+	for _, e := range []drivetest.Effect{drivetest.Lost, drivetest.Torn, drivetest.Unavailable} {
+		for n := 0; ; n++ {
+			w := hiding(t)
+			w.srv.Inject(drivetest.From(n, e))
+			_, _ = w.purge(backup.Purge{})
+			hit := w.srv.Hits() > 0
+			w.srv.Inject(nil)
+			if sum, err := w.purge(backup.Purge{}); err != nil || len(sum.Conditions) > 0 {
+				t.Fatalf("%v from %d on: %v, %+v", e, n, err, sum)
+			}
+			w.kept("docs/stays", "docs/half/stays")
+			w.quiet()
+			if t.Failed() {
+				t.Fatalf("%v from %d on", e, n)
+			}
+			if !hit {
+				break
+			}
+		}
+	}
+}
+
+// TestPurgeSome: only what is named, and only what is old enough.
+func TestPurgeSome(t *testing.T) {
+	w := hiding(t)
+	for _, p := range []backup.Purge{
+		{Before: time.Now().Add(-time.Hour)},
+		{Paths: []manifest.Path{"none"}},
+	} {
+		if sum, err := w.purge(p); err != nil || sum.Counts.Deleted != 0 || sum.Counts.Requests != 0 {
+			t.Errorf("%+v: %v, %+v", p, err, sum.Counts)
+		}
+	}
+	half := manifest.Path(drivePath(w.path("docs/old/deep")))
+	if sum, err := w.purge(backup.Purge{Paths: []manifest.Path{half}}); err != nil || sum.Counts.Deleted != 1 || sum.Counts.DeletedFolders != 1 {
+		t.Errorf("%v, %+v", err, sum.Counts)
+	}
+	w.quiet()
+	canceled, stop := context.WithCancel(t.Context())
+	stop()
+	store, err := manifest.Open(w.manifest)
+	w.must(err)
+	defer store.Close()
+	if sum, err := w.open(store).CarryOutPurge(canceled, backup.Purge{}); sum.ExitCode() != 130 || errors.Is(err, context.Canceled) {
+		t.Errorf("interrupted: %v, %+v", err, sum)
+	}
+}
