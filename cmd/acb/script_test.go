@@ -76,7 +76,8 @@ func TestMain(m *testing.M) {
 		"acb-later": func() {
 			os.Exit(start(func() time.Time { return time.Now().AddDate(0, 0, 3) }))
 		},
-		"xdg-open": func() { os.Exit(openLink(os.Args[1])) },
+		"acb-dying": func() { dieAtWrite(); os.Exit(Main()) },
+		"xdg-open":  func() { os.Exit(openLink(os.Args[1])) },
 	})
 }
 
