@@ -262,15 +262,6 @@ func TestRolledBack(t *testing.T) {
 	w.quiet()
 }
 
-func (w *world) restore(from string) {
-	w.t.Helper()
-	dir := filepath.Dir(w.manifest)
-	for _, name := range []string{"manifest.db-wal", "manifest.db-shm"} {
-		w.must(removeIfThere(filepath.Join(dir, name)))
-	}
-	w.must(copyState(from, dir))
-}
-
 // TestPinnedAfterDeath: a run of --path that dies at any request leaves what
 // did reach Drive pinned.
 func TestPinnedAfterDeath(t *testing.T) {

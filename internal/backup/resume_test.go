@@ -192,7 +192,7 @@ func TestHalfSentMovedKilledAgain(t *testing.T) {
 					if !does {
 						w.srv.Inject(drivetest.From(n, drivetest.Cut))
 					}
-					hit := w.killAt(n)
+					hit := w.killAfter(n)
 					w.srv.Inject(nil)
 					w.ok()
 					w.compare()

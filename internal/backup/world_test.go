@@ -3,6 +3,7 @@ package backup_test
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -36,13 +37,16 @@ type world struct {
 	limits   plan.Options
 	rules    []string // ignore lines of the configuration
 	settle   time.Duration
-	now      func() time.Time // the scan's clock
-	log      slog.Handler     // nil: none
+	now      func() time.Time                    // the scan's clock
+	log      slog.Handler                        // nil: none
+	signIn   func() (*http.Client, func() int64) // for one run; nil: the look-alike's own client
 
 	copyLimit int64 // of the manifest's copy on Drive
 
 	mu    sync.Mutex
 	ahead time.Duration // what remote has slept
+
+	fake func() time.Time // the clock of a bubble; nil outside
 }
 
 // later stands an hour ahead, so that no time stamp is too young.
@@ -51,17 +55,21 @@ func later() time.Time { return time.Now().Add(time.Hour) }
 // newWorld makes a world with one empty source folder per name.
 func newWorld(t testing.TB, o drivetest.Options, names ...string) *world {
 	t.Helper()
+	o.NoSHA = true
+	return emptyWorld(t, drivetest.Start(o), names)
+}
+
+func emptyWorld(t testing.TB, srv *drivetest.Server, names []string) *world {
+	t.Helper()
+	t.Cleanup(func() { srv.Close() })
 	w := &world{
 		t: t, dir: realDir(t, t.TempDir()), limits: plan.Options{MaxDelete: 0.25, MaxModify: 0.5},
-		manifest: filepath.Join(fastDir(t), "manifest.db"), now: later,
+		manifest: filepath.Join(fastDir(t), "manifest.db"), now: later, srv: srv,
 	}
 	for _, n := range names {
 		w.sources = append(w.sources, filepath.Join(w.dir, n))
 		w.must(os.MkdirAll(filepath.Join(w.dir, n), 0o755))
 	}
-	o.NoSHA = true
-	w.srv = drivetest.Start(o)
-	t.Cleanup(func() { w.srv.Close() })
 	return w
 }
 
@@ -116,14 +124,22 @@ func (w *world) open(store *manifest.Store, change ...func(*backup.Backup)) *bac
 	if w.log != nil {
 		log = slog.New(w.log)
 	}
-	drive, err := remote.New(remote.Options{
+	opts := remote.Options{
 		Endpoint: w.srv.URL, Client: w.srv.Client(), Folder: topName, Host: hostName,
 		Installation: installation, Transfers: 2, Now: w.Now, Sleep: w.Sleep, Log: log,
-	})
+	}
+	tokens := func() int64 { return 0 }
+	if w.fake != nil {
+		opts.Now, opts.Sleep = w.fake, nil
+	}
+	if w.signIn != nil {
+		opts.Client, tokens = w.signIn()
+	}
+	drive, err := remote.New(opts)
 	w.must(err)
 	b := &backup.Backup{
 		Scan:   scan.Options{Now: w.now, Settle: w.settle, Rehash: -1},
-		Limits: w.limits, Store: store, Drive: drive, Log: log, TokenRequests: func() int64 { return 0 },
+		Limits: w.limits, Store: store, Drive: drive, Log: log, TokenRequests: tokens,
 		CopyLimit: w.copyLimit,
 	}
 	for _, s := range w.sources {

@@ -1,0 +1,51 @@
+package backup_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/autocloudbackup/acb/remote/auth"
+	"github.com/autocloudbackup/acb/remote/drivetest"
+)
+
+// inBubble runs f in a bubble of testing/synctest, where waiting takes no
+// time: pauses between tries, requests that nobody answers, tokens that end.
+// Its clock begins at the present, for the disk has the time stamps of the
+// system's.
+func inBubble(t *testing.T, f func(t *testing.T, clock func() time.Time)) {
+	t.Helper()
+	present := time.Now().Add(time.Minute) // whatever is written meanwhile is not from the future
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		f(t, func() time.Time { return present.Add(time.Since(began)) })
+	})
+}
+
+// fakeWorld makes a world for a bubble with the given clock: its Drive is
+// behind pipes, and each run signs in with the token file, as a process does.
+func fakeWorld(t *testing.T, clock func() time.Time, o drivetest.Options, names ...string) *world {
+	t.Helper()
+	o.NoSHA, o.Now = true, clock
+	w := emptyWorld(t, drivetest.Pipe(o), names)
+	w.fake = clock
+	w.now = func() time.Time { return clock().Add(time.Hour) }
+	dir := filepath.Dir(w.manifest)
+	token, credentials := filepath.Join(dir, "token.json"), filepath.Join(dir, "credentials.json")
+	text, err := json.Marshal(w.srv.Token(drivetest.Ask{}))
+	w.must(err)
+	w.must(os.WriteFile(token, text, 0o600))
+	w.must(os.WriteFile(credentials, w.srv.Credentials(w.srv.URL, ""), 0o600))
+	w.signIn = func() (*http.Client, func() int64) {
+		creds, err := auth.LoadCredentials(credentials)
+		w.must(err)
+		client, source, err := auth.Client(creds, token, auth.Options{Base: &http.Client{Transport: w.srv.Transport()}, Now: clock})
+		w.must(err)
+		return client, source.TokenRequests
+	}
+	return w
+}
