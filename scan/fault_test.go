@@ -21,6 +21,7 @@ type failing struct {
 	nth   int64
 	name  string
 	err   error
+	reads bool // reading a file is a call too, and then fails with EBADF
 	did   atomic.Pointer[string]
 }
 
@@ -104,7 +105,11 @@ func (d failingDir) openFile(name string) (regular, error) {
 	if err := d.f.fail("open file " + name); err != nil {
 		return nil, err
 	}
-	return d.dir.openFile(name)
+	f, err := d.dir.openFile(name)
+	if err == nil && d.f.reads && d.f.fail("read "+name) != nil {
+		return unreadable(f)
+	}
+	return f, err
 }
 
 func (d failingDir) readlink(name string) (string, error) {
