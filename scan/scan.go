@@ -72,6 +72,9 @@ type SourceResult struct {
 	Folder manifest.FolderID // of the source, or of what holds it if it is a file; 0 if it could not be opened
 	FS     manifest.FS       // that it is on now
 	Inode  uint64
+	// Doubt says that something in it could not be looked at this time: what
+	// has left its place, in this source or another, may be there.
+	Doubt bool
 	Counts
 }
 

@@ -133,6 +133,11 @@ func (w *walk) result(sources []Source) (*Result, error) {
 		if errors.Is(s.failed, errChanging) {
 			class = Changing
 		}
+		if class != Changing {
+			s.top.doubt(s.failed, s.Old != nil || hasGone(all.files, &s.New.Stat), func() error {
+				return w.opts.system.stat(OSPath(s.New.Path()), new(info))
+			})
+		}
 		if s.Old != nil {
 			res.Unknown = append(res.Unknown, s.Old.Path())
 			c.Unknown++
@@ -145,6 +150,7 @@ func (w *walk) result(sources []Source) (*Result, error) {
 	}
 	res.Outside = w.outside.res.Counts
 	for _, t := range w.tops {
+		t.res.Doubt = t.uncertain.Load()
 		res.Sources = append(res.Sources, t.res)
 	}
 	slices.SortFunc(res.Skips, func(a, b Skip) int {
@@ -152,6 +158,14 @@ func (w *walk) result(sources []Source) (*Result, error) {
 	})
 	slices.Sort(res.Unknown)
 	return res, nil
+}
+
+// hasGone reports whether a file that has left its place may be the one that
+// is met with the given stat.
+func hasGone(files []fileSeen, st *manifest.Stat) bool {
+	return slices.ContainsFunc(files, func(s fileSeen) bool {
+		return s.New == nil && st.Inode != 0 && s.Old.Inode == st.Inode && s.Old.Size == st.Size
+	})
 }
 
 // everywhere returns the sources and what is outside of them.

@@ -344,8 +344,25 @@ func (k *worker) unknown(j *job, n *node, class Class, cause error) error {
 	if known != nil || class != Vanished {
 		k.f.skips = append(k.f.skips, skip)
 	}
+	if class == Unreadable || class == Vanished || class == BadRules {
+		top.doubt(cause, known != nil, func() error { return k.lookAgain(j) })
+	}
 	b.report(&k.f)
 	return nil
+}
+
+// lookAgain looks whether the folder of a job is there.
+func (k *worker) lookAgain(j *job) error {
+	if j.up == nil {
+		return nil
+	}
+	above, err := k.w.acquire(j.up)
+	if err != nil {
+		return nil
+	}
+	defer k.w.release(j.up)
+	var st info
+	return above.lstat(append([]byte(j.name), 0), &st)
 }
 
 // spare keeps a known folder from being absent that may be the one of a job

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"sync"
 	"sync/atomic"
 
@@ -65,6 +66,20 @@ type top struct {
 	noAbsent    bool
 	wasFS, isFS manifest.FS
 	branch      *branch
+	uncertain   atomic.Bool // see SourceResult.Doubt
+}
+
+// doubt notes that a name could not be looked at because of err. look looks
+// once more at what is said to be gone. What may not be looked at and never
+// could is not in doubt: a folder of somebody else's would hold back for good
+// whatever is to be trashed.
+func (t *top) doubt(err error, known bool, look func() error) {
+	switch {
+	case classOf(err) == Vanished && look() != nil:
+	case errors.Is(err, fs.ErrPermission) && !known:
+	default:
+		t.uncertain.Store(true)
+	}
 }
 
 // A device is a file system that the scan has met.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/autocloudbackup/acb/internal/plan"
@@ -41,6 +42,11 @@ func (r *run) sources(seen *scan.Result) ([]plan.Source, error) {
 			list[i].Guard = plan.Elsewhere
 		default:
 			list[i].Guard = plan.Missing
+		}
+	}
+	if slices.ContainsFunc(seen.Sources, func(s scan.SourceResult) bool { return s.Doubt }) {
+		for i := range list {
+			list[i].Failed = true // things move between sources, too
 		}
 	}
 	for _, s := range seen.Skips {
