@@ -1,9 +1,16 @@
 package backup_test
 
 import (
+	"context"
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
 	"path"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/autocloudbackup/acb/remote/drivetest"
 )
@@ -132,5 +139,69 @@ func (w *world) touched(hand, edit string) {
 	}
 	if strings.Contains(hand, "deleted") && hand != "file deleted" && !strings.Contains(edit, "deleted") {
 		w.compare() // a lost folder leads to all that was in it
+	}
+}
+
+// otherHands lets somebody else act at random on what acb has made, and then
+// touches everything on the disk, so that acb looks at each file once more.
+// What it must do then is to have each on Drive as it is on disk, once. The
+// folders it is not led to look at stay as the other hand left them, so that
+// hands do not move those or rename them.
+func (tr *trial) otherHands() {
+	tr.t.Helper()
+	tr.run(context.Background()) // there is something
+	for range 1 + tr.rng.IntN(4) {
+		tree := tr.srv.Tree(tr.host().ID)
+		paths := slices.Sorted(maps.Keys(tree))
+		if len(paths) == 0 {
+			return
+		}
+		at := paths[tr.rng.IntN(len(paths))]
+		n, disk := tree[at], tr.onDisk()
+		if n.Kind == "folder" && !holds(disk, at) {
+			continue // nothing would lead acb to it
+		}
+		within := tree[paths[tr.rng.IntN(len(paths))]]
+		switch act := tr.rng.IntN(5); {
+		case act == 0:
+			tr.hand.say("-- other hands trash %s", at)
+			tr.must(tr.srv.Trash(n.ID))
+		case act == 1:
+			tr.hand.say("-- other hands delete %s", at)
+			tr.must(tr.srv.Delete(n.ID))
+		case n.Kind != "file":
+		case act == 2 && within.Kind == "folder":
+			tr.hand.say("-- other hands move %s into %s", at, within.Name)
+			tr.must(tr.srv.Move(n.ID, within.ID))
+		case act == 3:
+			tr.hand.say("-- other hands rename %s", at)
+			tr.must(tr.srv.Rename(n.ID, "theirs "+n.ID))
+		case act == 4:
+			tr.hand.say("-- other hands write into %s", at)
+			tr.must(tr.srv.SetContent(n.ID, []byte("theirs "+at)))
+		}
+	}
+	tr.touchAll()
+}
+
+// holds reports whether there is a file on disk in a folder on Drive.
+func holds(disk map[string]thing, folder string) bool {
+	for path, d := range disk {
+		if d.kind == "f" && strings.HasPrefix(path, folder+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// touchAll gives each file another time and makes each symlink anew.
+func (tr *trial) touchAll() {
+	tr.t.Helper()
+	for _, path := range tr.hand.list(func(m fs.FileMode) bool { return !m.IsDir() }) {
+		if target, err := os.Readlink(path); err == nil {
+			tr.must(errors.Join(os.Remove(path), os.Symlink(target, path)))
+			continue
+		}
+		tr.must(os.Chtimes(path, time.Time{}, time.Unix(1_700_000_000+tr.rng.Int64N(1e6), 7)))
 	}
 }

@@ -13,33 +13,50 @@ import (
 )
 
 // TestRandomInterrupted edits at random between runs that are interrupted,
-// killed, or talk to a Drive where much goes wrong.
+// killed, or talk to a Drive where much goes wrong, on a machine whose clock
+// jumps and whose Drive other hands get at.
 func TestRandomInterrupted(t *testing.T) {
 	for _, seed := range seeds(t, 50) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
-			tr := newTrial(t, seed)
-			for round := range 4 {
-				tr.hand.say("-- round %d", round)
-				for range 1 + tr.rng.IntN(3) {
-					time.Sleep(tr.settle)
-					tr.interrupted(seed*10 + uint64(round))
-					if tr.rng.IntN(3) > 0 {
-						tr.hand.edit(1 + tr.rng.IntN(8))
+			out := newOutside(t)
+			inBubble(t, func(t *testing.T, clock func() time.Time) {
+				tr := fakeTrial(t, seed, clock, out)
+				for round := 0; round < 4 && !t.Failed(); round++ {
+					tr.hand.say("-- round %d", round)
+					for range 1 + tr.rng.IntN(3) {
+						out.after(tr.settle)
+						tr.interrupted(seed*10 + uint64(round))
+						if tr.rng.IntN(3) > 0 {
+							tr.hand.edit(1 + tr.rng.IntN(8))
+						}
+						tr.jump()
 					}
+					if tr.rng.IntN(3) == 0 {
+						tr.otherHands()
+					}
+					out.after(tr.settle)
+					tr.hand.say("-- undisturbed")
+					tr.ok()
+					tr.compare()
+					tr.quiet()
+					tr.hand.edit(1 + tr.rng.IntN(10))
 				}
-				time.Sleep(tr.settle)
-				tr.hand.say("-- undisturbed")
-				tr.ok()
-				tr.compare()
-				tr.quiet()
-				if t.Failed() {
-					return
-				}
-				tr.hand.edit(1 + tr.rng.IntN(10))
-			}
+			})
 		})
 	}
+}
+
+// jump sets the machine's clock wrong, or right again, as a laptop's that has
+// slept or met a server of time.
+func (tr *trial) jump() {
+	if tr.rng.IntN(3) > 0 {
+		return
+	}
+	by := []time.Duration{0, -40 * 24 * time.Hour, -time.Hour, -time.Second, time.Minute, 26 * time.Hour, 400 * 24 * time.Hour}
+	d := by[tr.rng.IntN(len(by))]
+	tr.hand.say("-- the clock is off by %v", d)
+	tr.jumped.Store(int64(d))
 }
 
 func (tr *trial) interrupted(seed uint64) {

@@ -61,6 +61,21 @@ func newTrial(t *testing.T, seed uint64) *trial {
 	if rng.IntN(2) == 0 { // young time stamps matter
 		w.now, w.settle = time.Now, 20*time.Millisecond
 	}
+	return w.trial(t, seed, rng)
+}
+
+// fakeTrial is newTrial in a bubble, with a clock that jumps.
+func fakeTrial(t *testing.T, seed uint64, clock func() time.Time, out *outside) *trial {
+	rng := rand.New(rand.NewPCG(seed, 0x616362))
+	w := fakeWorld(t, clock, drivetest.Options{Seed: seed, Unsettled: unsettled(rng.Uint64())}, "docs", "pics")
+	if rng.IntN(2) == 0 {
+		w.now = func() time.Time { return out.after(0).Add(time.Duration(w.jumped.Load())) }
+		w.settle = 20 * time.Millisecond
+	}
+	return w.trial(t, seed, rng)
+}
+
+func (w *world) trial(t *testing.T, seed uint64, rng *rand.Rand) *trial {
 	w.copyLimit = rng.Int64N(2) << 20
 	tr := &trial{world: w, rng: rng, hand: newEditor(rand.New(rand.NewPCG(seed, 2)), w.sources)}
 	t.Cleanup(func() {

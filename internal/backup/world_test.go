@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -46,7 +47,8 @@ type world struct {
 	mu    sync.Mutex
 	ahead time.Duration // what remote has slept
 
-	fake func() time.Time // the clock of a bubble; nil outside
+	fake   func() time.Time // the machine's clock in a bubble; nil outside
+	jumped atomic.Int64     // by how much it is off, nanoseconds
 }
 
 // later stands an hour ahead, so that no time stamp is too young.
