@@ -18,10 +18,10 @@ type work struct {
 	before, edit func(w *world)
 }
 
-// bigger than what goes up in one request.
-const big = 5<<20 + 1000
+// aboveSmall is above what goes up in one request.
+const aboveSmall = 5<<20 + 1000
 
-func bigText(with string) string { return strings.Repeat(with, big/len(with)+1)[:big] }
+func aboveText(with string) string { return strings.Repeat(with, aboveSmall/len(with)+1)[:aboveSmall] }
 
 // works are the kinds of request, each in the smallest scene that makes it.
 var works = []work{
@@ -34,8 +34,8 @@ var works = []work{
 	{"upload symlink", one1, func(w *world) { w.link("docs/l") }},
 	{"update", one1, func(w *world) { w.write("docs/f", "changed") }},
 	{"update to nothing", one1, func(w *world) { w.write("docs/f", "") }},
-	{"large upload", one1, func(w *world) { w.write("docs/big", bigText("large 1")) }},
-	{"large update", func(w *world) { w.write("docs/big", bigText("large 1")) }, func(w *world) { w.write("docs/big", bigText("large 2")) }},
+	{"large upload", one1, func(w *world) { w.write("docs/big", aboveText("large 1")) }},
+	{"large update", func(w *world) { w.write("docs/big", aboveText("large 1")) }, func(w *world) { w.write("docs/big", aboveText("large 2")) }},
 	{"move file", one1, func(w *world) { w.rename("docs/f", "docs/d/f2") }},
 	{"rename file", one1, func(w *world) { w.rename("docs/f", "docs/g") }},
 	{"move file into a new folder", one1, func(w *world) { w.rename("docs/f", "docs/new/f2") }},
@@ -86,7 +86,7 @@ func everything(w *world) {
 	w.write("docs/same", sameText)
 	w.write("docs/rm/twin1", sameText+"twin")
 	w.write("docs/rm/twin2", sameText+"twin")
-	w.write("docs/big", bigText("large 1"))
+	w.write("docs/big", aboveText("large 1"))
 }
 
 func everythingElse(w *world) {
@@ -101,7 +101,7 @@ func everythingElse(w *world) {
 	w.must(os.Chtimes(w.path("docs/a/one"), time.Time{}, time.Unix(1_600_000_000, 5)))
 	w.remove("docs/rm")
 	w.remove("docs/gone")
-	w.write("docs/big", bigText("large 2"))
+	w.write("docs/big", aboveText("large 2"))
 	w.swap("docs/swap1", "docs/swap2")
 }
 
