@@ -3,8 +3,6 @@
 package scan
 
 import (
-	"fmt"
-	"os"
 	"strings"
 	"sync"
 )
@@ -19,7 +17,7 @@ func init() { native = divided{native} }
 // returns what tells which call it was, "" if there was none, and what ends
 // it.
 func FailNth(root string, nth int64, err error) (did func() string, end func()) {
-	f := &failing{system: native.(divided).system, nth: nth, err: err, reads: true}
+	f := &failing{system: native.(divided).system, nth: nth, err: err}
 	failingBelow.Store(root, f)
 	did = func() string {
 		if s := f.did.Load(); s != nil {
@@ -51,10 +49,4 @@ func (d divided) fileSystem(on dir) fileSystem {
 		return f.f.fileSystem(on)
 	}
 	return d.system.fileSystem(on)
-}
-
-// unreadable opens an open file again so that it can be stat'ed and not read.
-func unreadable(f *os.File) (*os.File, error) {
-	defer f.Close()
-	return os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", f.Fd()), os.O_WRONLY, 0)
 }

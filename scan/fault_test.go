@@ -21,7 +21,6 @@ type failing struct {
 	nth   int64
 	name  string
 	err   error
-	reads bool // reading a file is a call too, and then fails with EBADF
 	did   atomic.Pointer[string]
 }
 
@@ -106,10 +105,37 @@ func (d failingDir) openFile(name string) (regular, error) {
 		return nil, err
 	}
 	f, err := d.dir.openFile(name)
-	if err == nil && d.f.reads && d.f.fail("read "+name) != nil {
-		return unreadable(f)
+	if err != nil {
+		return nil, err
 	}
-	return f, err
+	return failingFile{f, d.f, name}, nil
+}
+
+type failingFile struct {
+	regular
+	f    *failing
+	name string
+}
+
+func (r failingFile) stat(st *info) error {
+	if err := r.f.fail("stat open " + r.name); err != nil {
+		return err
+	}
+	return r.regular.stat(st)
+}
+
+func (r failingFile) Read(p []byte) (int, error) {
+	if err := r.f.fail("read " + r.name); err != nil {
+		return 0, err
+	}
+	return r.regular.Read(p)
+}
+
+func (r failingFile) ReadAt(p []byte, off int64) (int, error) {
+	if err := r.f.fail("read " + r.name); err != nil {
+		return 0, err
+	}
+	return r.regular.ReadAt(p, off)
 }
 
 func (d failingDir) readlink(name string) (string, error) {

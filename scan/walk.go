@@ -70,9 +70,9 @@ type top struct {
 }
 
 // doubt notes that a name could not be looked at because of err. look looks
-// once more at what is said to be gone. What may not be looked at and never
-// could is not in doubt: a folder of somebody else's would hold back for good
-// whatever is to be trashed.
+// once more at what is said to be gone. What may not be read and, as it is not
+// known, never could is in no doubt: a folder of somebody else's would hold
+// back for good whatever is to be trashed.
 func (t *top) doubt(err error, known bool, look func() error) {
 	switch {
 	case classOf(err) == Vanished && look() != nil:
