@@ -52,7 +52,14 @@ func TestDiskFull(t *testing.T) {
 	for _, first := range []bool{true, false} {
 		full, copies := 0, 0
 		for free := int64(0); ; free += 16 << 10 {
-			w := scene(t, drivetest.Options{}, first, false)
+			w := newWorld(t, drivetest.Options{}, "docs")
+			everything(w)
+			ids := w.items()
+			if !first {
+				w.ok()
+				ids = w.items()
+				everythingElse(w)
+			}
 			dir := smallDisk(t, "3m")
 			state := filepath.Join(dir, "state")
 			if !first {
@@ -67,7 +74,7 @@ func TestDiskFull(t *testing.T) {
 					t.Errorf("unexplained: %s", text)
 				}
 			}
-			w.mended()
+			w.mended(ids)
 			if t.Failed() {
 				t.Fatalf("first run %v, %d bytes free: %v", first, free, err)
 			}
