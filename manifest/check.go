@@ -81,7 +81,7 @@ func (r *Reader) checkJournal() error {
 		decode      func(body []byte) bool
 	}{
 		{"intent", "SELECT seq, record FROM intent", new(Intent).decode},
-		{"step", "SELECT seq, record FROM step", func(body []byte) bool { return decodeSteps(body, func(*Step) {}) }},
+		{"step", "SELECT seq, record FROM step", func(body []byte) bool { return decodeSteps(body, func() *Step { return new(Step) }) }},
 	} {
 		err := r.c.query(part.query, func(v []driver.Value) error {
 			seq := integer(v[0])

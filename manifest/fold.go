@@ -23,8 +23,9 @@ func (s *Store) Fold() error {
 }
 
 func (s *Store) fold() error {
+	var steps []ackedStep
 	for {
-		steps, last, err := s.acked()
+		last, err := s.acked(&steps)
 		if err != nil || len(steps) == 0 {
 			clear(s.unfolded)
 			return err
@@ -47,18 +48,22 @@ type ackedStep struct {
 	run int64
 }
 
-// acked reads the next steps and the number of the last of them.
-func (s *Store) acked() (steps []ackedStep, last int64, err error) {
+// acked reads the next steps and the number of the last row of them.
+func (s *Store) acked(steps *[]ackedStep) (last int64, err error) {
+	*steps = (*steps)[:0]
 	err = s.c.query("SELECT seq, run, record FROM step ORDER BY seq LIMIT ?", func(v []driver.Value) error {
 		last = integer(v[0])
 		body, wrong := unsealed(last, blob(v[2]))
-		sound := wrong == "" && decodeSteps(body, func(st *Step) { steps = append(steps, ackedStep{*st, integer(v[1])}) })
-		if !sound {
+		next := func() *Step {
+			*steps = append(*steps, ackedStep{run: integer(v[1])})
+			return &(*steps)[len(*steps)-1].Step
+		}
+		if wrong != "" || !decodeSteps(body, next) {
 			return damagedJournal(s.path, "step", last)
 		}
 		return nil
 	}, int64(foldAtOnce/stepsInRow))
-	return steps, last, err
+	return last, err
 }
 
 // applySteps applies steps within a transaction. Puts and drops of files are

@@ -64,20 +64,16 @@ func (st *Step) append(b []byte) []byte {
 	return b
 }
 
-// decodeSteps calls each for every step of a record, and reports whether the
-// record is sound.
-func decodeSteps(body []byte, each func(*Step)) bool {
+// decodeSteps decodes each step of a record into what next returns, and
+// reports whether the record is sound.
+func decodeSteps(body []byte, next func() *Step) bool {
 	d := decoder{rest: body}
-	for {
-		var st Step
-		if !d.step(&st) {
-			return false
-		}
-		each(&st)
+	for d.step(next()) {
 		if len(d.rest) == 0 {
 			return true
 		}
 	}
+	return false
 }
 
 // step takes what Step.append appended.
