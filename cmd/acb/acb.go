@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/autocloudbackup/acb/internal/config"
 	"github.com/autocloudbackup/acb/internal/lock"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // The exit codes that need no run; the others are a Summary's. Source: design §6.
@@ -95,6 +97,8 @@ func (a *app) root() *cobra.Command {
 staying and running on its own schedule. What lies on Drive is plain files in
 plain folders. Files in a source are only ever read.
 
+Any flag can also be set by a variable: ACB_BWLIMIT for --bwlimit.
+
 ` + exitCodesHelp,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -106,6 +110,7 @@ plain folders. Files in a source are only ever read.
 	flags.CountVarP(&a.verbose, "verbose", "v", "say more: -v every operation, -vv also why")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "say nothing unless something is wrong")
 	root.MarkFlagsMutuallyExclusive("verbose", "quiet")
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return fromEnvironment(cmd.Flags(), os.LookupEnv) }
 	root.AddCommand(
 		a.scanCommand(), a.runCommand(), a.authCommand(), a.statusCommand(),
 		a.restoreCommand(),
@@ -117,6 +122,23 @@ plain folders. Files in a source are only ever read.
 	)
 	exits(root)
 	return root
+}
+
+// fromEnvironment sets the flags that were not given from variables such as
+// ACB_BWLIMIT for --bwlimit.
+func fromEnvironment(flags *pflag.FlagSet, lookup func(string) (string, bool)) error {
+	var first error
+	flags.VisitAll(func(f *pflag.Flag) {
+		name := "ACB_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		value, ok := lookup(name)
+		if !ok || value == "" || f.Changed || f.Name == "help" {
+			return
+		}
+		if err := flags.Set(f.Name, value); err != nil && first == nil {
+			first = &exitError{exitUsage, fmt.Errorf("%s=%q: %w", name, value, err)}
+		}
+	})
+	return first
 }
 
 // exits gives what the commands below cmd return the codes of exit.

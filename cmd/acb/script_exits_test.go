@@ -55,7 +55,7 @@ func exitsCommand(ts *testscript.TestScript, neg bool, args []string) {
 
 // passed names the variables that a command run by exits sees, as the script
 // has them: testscript tells no list of its own.
-var passed = []string{"WORK", "HOME", "USERPROFILE", "LOCALAPPDATA", "PATH", "TMPDIR", "TMP", "ACB_CONFIG", "DISPLAY", "TZ", "LANG",
+var passed = []string{"WORK", "HOME", "USERPROFILE", "LOCALAPPDATA", "PATH", "TMPDIR", "TMP", "ACB_CONFIG", "ACB_BWLIMIT", "ACB_DRY_RUN", "ACB_JSON", "DISPLAY", "TZ", "LANG",
 	"NO_COLOR", "SYSTEMROOT", "GOCOVERDIR", "SECRETS", "XDG_CONFIG_HOME", "XDG_STATE_HOME"}
 
 // runWatched runs a command and hands on each line of its output.
