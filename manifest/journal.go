@@ -53,14 +53,15 @@ type EndReason string
 
 // The reasons.
 const (
-	EndModified EndReason = "modified"
-	EndTouched  EndReason = "touched"
-	EndMoved    EndReason = "moved"
-	EndDeleted  EndReason = "deleted"
-	EndRetired  EndReason = "retired"
-	EndPurged   EndReason = "purged"  // trashed on Drive by the user's word
-	EndRemoved  EndReason = "removed" // for good: nothing brings it back
-	EndLost     EndReason = "lost"    // Drive no longer had it
+	EndModified    EndReason = "modified"
+	EndTouched     EndReason = "touched"
+	EndMoved       EndReason = "moved"
+	EndDeleted     EndReason = "deleted"
+	EndRetired     EndReason = "retired"
+	EndPurged      EndReason = "purged"      // trashed on Drive by the user's word
+	EndRemoved     EndReason = "removed"     // for good: nothing brings it back
+	EndLost        EndReason = "lost"        // Drive no longer had it
+	EndOverwritten EndReason = "overwritten" // on Drive, by somebody else
 )
 
 // A Step is one change that Drive has acknowledged. It can be applied to any

@@ -30,19 +30,11 @@ type Env struct {
 	// Halt is what the last Apply returned, nil if there was none: what Drive
 	// refused then is not tried again blindly.
 	Halt *Halt
+	// Claimed says that a Claim has found this manifest to be the right one.
+	Claimed bool
 	// Sent, when set, is told of content bytes as they leave, in small
 	// numbers and from several goroutines.
 	Sent func(bytes int)
-}
-
-// Gen is the generation of a manifest: a number that the host folder holds
-// too, and that every changing run raises. If Drive holds neither Now nor
-// Next, somebody else has run with a copy of this manifest.
-//
-// Next is durable before Apply begins, for its request may succeed without an
-// answer. It should be a number that no copy would choose as well.
-type Gen struct {
-	Now, Next int64
 }
 
 // A Content is one file opened for reading. Of a symlink, it is the target.
@@ -100,8 +92,8 @@ type Result struct {
 	Stopped *Error
 	// Halt is for Env.Halt of the next Apply; nil when nothing stands in the way.
 	Halt *Halt
-	// GenSent: the host folder may hold Gen.Next now. GenRaised: it does.
-	GenSent, GenRaised bool
+	// Gens are the generations that the host folder may hold now.
+	Gens []int64
 }
 
 // Held is a trash that was not carried out.
@@ -119,20 +111,6 @@ type LostError struct {
 // Error says so.
 func (e *LostError) Error() string {
 	return fmt.Sprintf("Drive no longer has item %s", e.FileID)
-}
-
-// A GenError says that Drive was last changed by another copy of this
-// manifest, or by a later state of it.
-type GenError struct {
-	Drive    int64 // what the host folder holds
-	Manifest int64 // what the manifest holds
-}
-
-// Error names the way out.
-func (e *GenError) Error() string {
-	return fmt.Sprintf("check generation: the host folder is at %d, this state folder at %d: "+
-		"it was copied to another machine or brought back from an older copy; nothing was changed. "+
-		"Run acb on one of the two only, or: acb manifest rebuild", e.Drive, e.Manifest)
 }
 
 // Apply carries out stages of operations, one stage after the other. The
@@ -153,9 +131,6 @@ func (d *Drive) Apply(ctx context.Context, stages [][]*plan.Op, env Env) (Result
 	r := newRun(d, env, stages, stop)
 	defer func() { d.fresh = false }()
 	r.result.Halt = env.Halt
-	if err := r.checkGen(ctx, stages); err != nil {
-		return r.result, err
-	}
 	last := tailStage(stages)
 	for i, ops := range stages {
 		r.stage(ctx, ops, i == last)
@@ -189,43 +164,6 @@ func tailStage(stages [][]*plan.Op) int {
 		}
 	}
 	return -1
-}
-
-// checkGen compares the host folder's generation with the manifest's, before
-// a run that does more than create. A host folder that was made a moment ago
-// needs no look.
-func (r *run) checkGen(ctx context.Context, stages [][]*plan.Op) error {
-	if r.d.fresh || !changesItems(stages) {
-		return nil
-	}
-	host, err := r.env.Folder(manifest.Root)
-	if err != nil {
-		return fmt.Errorf("check generation: %w", err)
-	}
-	f, e := r.d.get(ctx, host, "id,appProperties")
-	if e != nil && e.Class == NotFound {
-		r.lose(host)
-		r.sum()
-		return fmt.Errorf("check generation: host folder: %w", &LostError{host})
-	}
-	if e != nil {
-		return e.about("check generation", "", host)
-	}
-	if g := genOf(f); g != r.env.Gen.Now && g != r.env.Gen.Next {
-		return &GenError{Drive: g, Manifest: r.env.Gen.Now}
-	}
-	return nil
-}
-
-func changesItems(stages [][]*plan.Op) bool {
-	for _, ops := range stages {
-		for _, op := range ops {
-			if !op.Kind.Creates() {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // IsLost reports whether err is because an item is not on Drive any more, and

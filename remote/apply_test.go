@@ -86,10 +86,10 @@ func TestFirstRun(t *testing.T) {
 			}
 			most := tt.files + ceil(tt.files+folders, 1000) + batches + 4
 			got := h.requests(func() {
+				h.settle()
 				if _, err := h.d.Account(t.Context()); err != nil {
 					t.Fatal(err)
 				}
-				h.settle()
 				r := h.apply(h.firstRun(tt.files, tt.levels...)...)
 				if r.Done != tt.files+folders || r.Failed != 0 || len(h.failed) > 0 {
 					t.Errorf("%+v, failed %v", r, h.failed)
@@ -114,7 +114,7 @@ func TestReservations(t *testing.T) {
 	h.restart()
 	h.srv.ResetStats()
 	h.apply(h.firstRun(1001)...)
-	if n := h.srv.Stats().Requests[drivetest.GenerateIDs]; n != 2 {
+	if n := h.srv.Stats().Calls[drivetest.GenerateIDs]; n != 2 {
 		t.Errorf("%d reservations", n)
 	}
 	h.check()
@@ -157,8 +157,8 @@ func TestFolderMove(t *testing.T) {
 	if n := h.tree()["d0-1/new/f0.txt"]; n.Kind != "file" {
 		t.Errorf("not moved: %v", h.tree())
 	}
-	if h.gen.Now != 2 || h.srv.Tree("root")["Auto Cloud Backup/laptop"].AppProps["acb.g"] != "2" {
-		t.Errorf("generation is %+v, on Drive %v", h.gen, h.srv.Tree("root")["Auto Cloud Backup/laptop"].AppProps)
+	if !h.holds(h.gens...) || h.gens[0] != h.lastGen {
+		t.Errorf("generation is %v, on Drive %v", h.gens, h.srv.Tree("root")["Auto Cloud Backup/laptop"].AppProps)
 	}
 }
 

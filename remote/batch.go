@@ -10,6 +10,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -49,6 +50,7 @@ func (d *Drive) send(ctx context.Context, calls []*call, done func(*call)) error
 			continue
 		}
 		d.exchange(ctx, batch)
+		d.renewSignIn(ctx, batch)
 		var again []*call
 		var pause time.Duration
 		for _, c := range batch {
@@ -75,6 +77,31 @@ func (d *Drive) send(ctx context.Context, calls []*call, done func(*call)) error
 		}
 	}
 	return nil
+}
+
+// renewSignIn makes up for the 401 of a batch's part, which the client's
+// transport does not get to see: it sends a request of its own, whose 401 lets
+// the transport get a new token, or say why there is none.
+func (d *Drive) renewSignIn(ctx context.Context, batch []*call) {
+	refused := func(c *call) bool {
+		return c.err != nil && c.err.Class == Auth && c.err.Status == http.StatusUnauthorized && c.tries.auth == 0
+	}
+	if !slices.ContainsFunc(batch, refused) {
+		return
+	}
+	e := d.once(ctx, func(ctx context.Context) error {
+		_, err := d.svc.About.Get().Fields("kind").Context(ctx).Do()
+		return err
+	})
+	if e == nil || e.Class != Auth {
+		return
+	}
+	for _, c := range batch {
+		if refused(c) {
+			own := *e
+			c.err = &own
+		}
+	}
 }
 
 // granted says how many of the calls may leave now: what the pacer has at

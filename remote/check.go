@@ -57,6 +57,9 @@ func (d *Drive) Check(ctx context.Context, ids []manifest.FileID) (map[manifest.
 	return states, nil
 }
 
+// Owns reports whether this installation made the item.
+func (d *Drive) Owns(s State) bool { return s.Installation == d.opt.Installation }
+
 func stateOf(f *drive.File) State {
 	p := f.AppProperties
 	s := State{

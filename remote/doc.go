@@ -16,6 +16,8 @@
 //	retry, pacer   what is tried again and when; how fast anything may go
 //	error          what an answer means for the caller
 //	ids            reserved file ids, so that no lost answer makes a duplicate
-//	mend           what somebody trashed, moved or deleted is put right
+//	gen            which copy of a manifest may change anything
+//	changes        what was changed on Drive, by whomever
+//	mend, putback  what somebody trashed, moved or deleted is put right
 //	name, meta     how names, times and modes are written on Drive
 package remote

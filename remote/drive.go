@@ -2,6 +2,7 @@ package remote
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -153,6 +154,32 @@ func (d *Drive) Account(ctx context.Context) (Account, error) {
 	if e != nil {
 		return Account{}, e.about("ask whose Drive it is", "", "")
 	}
+	d.account = accountOf(got)
+	return *d.account, nil
+}
+
+// accountFields are what Account is made of.
+const accountFields = "user(permissionId,emailAddress,displayName),storageQuota"
+
+const aboutPath = "drive/v3/about"
+
+// aboutCall asks the same in a batch.
+func aboutCall() *call {
+	return &call{method: http.MethodGet, path: aboutPath, query: url.Values{"fields": {accountFields}}}
+}
+
+// takeAccount keeps what such a call has answered, so that Account need not ask.
+func (d *Drive) takeAccount(c *call) {
+	got := new(drive.About)
+	if c.path != aboutPath || c.err != nil || json.Unmarshal(c.answer, got) != nil {
+		return
+	}
+	d.accountOnce.Lock()
+	defer d.accountOnce.Unlock()
+	d.account = accountOf(got)
+}
+
+func accountOf(got *drive.About) *Account {
 	a := &Account{}
 	if got.User != nil {
 		a.PermissionID, a.Email, a.Name = got.User.PermissionId, got.User.EmailAddress, got.User.DisplayName
@@ -160,13 +187,12 @@ func (d *Drive) Account(ctx context.Context) (Account, error) {
 	if got.StorageQuota != nil {
 		a.Limit, a.Usage = got.StorageQuota.Limit, got.StorageQuota.Usage
 	}
-	d.account = a
-	return *a, nil
+	return a
 }
 
 func (d *Drive) about(ctx context.Context) (got *drive.About, e *Error) {
 	e = d.read(ctx, func(ctx context.Context) (err error) {
-		got, err = d.svc.About.Get().Fields("user(permissionId,emailAddress,displayName),storageQuota").Context(ctx).Do()
+		got, err = d.svc.About.Get().Fields(accountFields).Context(ctx).Do()
 		return err
 	})
 	return got, e

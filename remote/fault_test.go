@@ -11,7 +11,6 @@ import (
 
 	"github.com/autocloudbackup/acb/internal/plan"
 	"github.com/autocloudbackup/acb/manifest"
-	"github.com/autocloudbackup/acb/remote"
 	"github.com/autocloudbackup/acb/remote/drivetest"
 )
 
@@ -233,9 +232,7 @@ func TestDeathAtEveryRequest(t *testing.T) {
 				if err != nil {
 					return err
 				}
-				if r.GenRaised {
-					s.gen = remote.Gen{Now: s.gen.Next, Next: s.gen.Next + 1}
-				}
+				s.gens = r.Gens
 				if second == nil {
 					second = s.edit()
 				}

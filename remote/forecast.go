@@ -26,15 +26,15 @@ func (d *Drive) Forecast(stages [][]*plan.Op, first bool) Forecast {
 	}
 	pool := int64(0)
 	if first {
-		// The account; one batch that lists and reserves; top and host folder.
-		t.requests, t.calls, t.writes = 4, 5, 2
+		// One batch that asks for all there is to know; top and host folder.
+		t.requests, t.calls, t.writes = 3, 6, 2
 		pool = maxIDs - 2
-	} else if changesItems(stages) {
-		t.requests, t.calls = 1, 1 // the generation is read
+	} else if len(stages) > 0 {
+		t.requests, t.calls, t.writes = 1, 1, 1 // the generation, with the first ids
 	}
 	last, tail := tailStage(stages), int64(0)
-	if !first && len(stages) > 0 {
-		tail = 1 // the generation is raised
+	if len(stages) > 0 {
+		tail = 1 // the generation, once more
 	}
 	for i, ops := range stages {
 		var metadata int64
@@ -59,6 +59,9 @@ func (d *Drive) Forecast(stages [][]*plan.Op, first bool) Forecast {
 	t.metadata(tail)
 	ids := up(max(t.creates-pool, 0), maxIDs)
 	f := Forecast{Requests: t.requests + ids, Calls: t.calls + ids, Bytes: t.bytes}
+	if !first && ids > 0 {
+		f.Requests--
+	}
 	if limit := d.opt.WritesPerSecond; limit > 0 {
 		f.Least = time.Duration(float64(max(t.writes-firstBurst, 0)) / limit * float64(time.Second))
 	}

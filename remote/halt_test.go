@@ -37,9 +37,7 @@ func (h *halted) run(stages ...[]*plan.Op) (remote.Result, map[drivetest.Kind]in
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	if r.GenRaised {
-		h.gen = remote.Gen{Now: h.gen.Next, Next: h.gen.Next + 1}
-	}
+	h.gens = r.Gens
 	h.halt = nil
 	if r.Halt != nil {
 		if h.halt, err = json.Marshal(r.Halt); err != nil {

@@ -61,7 +61,8 @@ type house struct {
 	onKeep  func(manifest.Session) error
 	failed  map[manifest.Path]error
 	still   map[manifest.Path]error
-	gen     remote.Gen
+	gens    []int64 // that the manifest knows
+	lastGen int64   // that any copy of it has made up
 	onDone  func(remote.Ack) error
 }
 
@@ -108,7 +109,7 @@ func houseOf(t *testing.T, c *clock, srv *drivetest.Server, change ...func(*remo
 		t: t, clock: c, disk: map[manifest.Path]*file{}, folders: map[manifest.FolderID]manifest.FileID{},
 		begun: map[manifest.FileID]*plan.Op{}, halves: map[manifest.Path]manifest.Session{},
 		failed: map[manifest.Path]error{}, still: map[manifest.Path]error{},
-		gen: remote.Gen{Now: 1, Next: 2},
+		gens: []int64{1}, lastGen: 1,
 	}
 	h.srv = srv
 	t.Cleanup(func() { h.srv.Close() })
@@ -217,7 +218,7 @@ func (h *house) Done(a remote.Ack) error {
 func (h *house) Failed(op *plan.Op, err error) { h.failed[op.Path] = err }
 
 func (h *house) env() remote.Env {
-	return remote.Env{Folder: h.Folder, Open: h.Open, Still: h.Still, Journal: h, Gen: h.gen}
+	return remote.Env{Folder: h.Folder, Open: h.Open, Still: h.Still, Journal: h, Gen: remote.Gen{Known: h.gens, Next: h.nextGen}}
 }
 
 // apply carries out stages and fails the test on an error.
@@ -227,10 +228,14 @@ func (h *house) apply(stages ...[]*plan.Op) remote.Result {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	if r.GenRaised {
-		h.gen = remote.Gen{Now: h.gen.Next, Next: h.gen.Next + 1}
-	}
+	h.gens = r.Gens
 	return r
+}
+
+func (h *house) nextGen() (int64, error) {
+	h.lastGen++
+	h.gens = append(slices.Clone(h.gens), h.lastGen)
+	return h.lastGen, nil
 }
 
 // write puts a file on the disk.

@@ -2,6 +2,9 @@ package remote
 
 import (
 	"context"
+	"net/http"
+	"net/url"
+	"strconv"
 	"sync"
 
 	"github.com/autocloudbackup/acb/manifest"
@@ -15,6 +18,21 @@ const maxIDs = 1000
 type idPool struct {
 	mu  sync.Mutex
 	ids []manifest.FileID
+}
+
+// idsPath is where Drive gives out ids. Source: Drive API reference, files.generateIds.
+const idsPath = "drive/v3/files/generateIds"
+
+// idsCall asks for n ids, in a batch.
+func idsCall(n int) *call {
+	return &call{method: http.MethodGet, path: idsPath, query: url.Values{"count": {strconv.Itoa(n)}, "fields": {"ids"}}}
+}
+
+// len returns how many there are.
+func (p *idPool) len() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.ids)
 }
 
 // put adds reserved ids.

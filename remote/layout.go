@@ -3,10 +3,7 @@ package remote
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
-	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 
@@ -18,8 +15,12 @@ import (
 // A Layout is where this installation keeps things: <folder>/<host>.
 type Layout struct {
 	Top, Host manifest.FileID
-	// Gen is the generation that the host folder holds, see [Gen].
-	Gen int64
+	// Gens are the generations of a host folder that was made here, see [Gen].
+	// Of one that was found they are nobody's but the manifest's to know.
+	Gens []int64
+	// Changes is where Drive's change log stood before the layout was looked
+	// for; "" when Drive did not tell. See [Drive.Changes].
+	Changes string
 	// Begun: the ids are reserved and the folders may or may not exist.
 	Begun bool
 }
@@ -68,34 +69,31 @@ const layoutQuery = "(appProperties has { key='" + propKind + "' and value='" + 
 	" or appProperties has { key='" + propKind + "' and value='" + kindHost + "' })" +
 	" and mimeType='" + folderType + "' and trashed=false"
 
-// findLayout lists the top and host folders there are and takes ours. It
-// reserves ids in the same request, as it is only asked when there may be none.
+// findLayout lists the top and host folders there are and takes ours. What
+// else a first run must know comes along in the same request.
 func (d *Drive) findLayout(ctx context.Context) (Layout, error) {
 	var files []*drive.File
-	token := ""
+	token, changes := "", ""
+	along := []*call{idsCall(maxIDs), d.startPageCall(), aboutCall()}
 	for {
 		list := d.listCall(layoutQuery, "id,name,parents,createdTime,appProperties", token)
-		calls := []*call{list}
-		ids := &call{method: http.MethodGet, path: "drive/v3/files/generateIds", query: url.Values{
-			"count": {strconv.Itoa(maxIDs)}, "fields": {"ids"},
-		}}
-		if token == "" {
-			calls = append(calls, ids)
-		}
-		if err := d.send(ctx, calls, func(*call) {}); err != nil {
+		if err := d.send(ctx, append([]*call{list}, along...), func(c *call) {
+			d.takeIDs(c)
+			d.takeAccount(c)
+			changes = cmp.Or(startPageOf(c), changes)
+		}); err != nil {
 			return Layout{}, classify(err).about("find host folder", "", "")
 		}
+		along = nil
 		page, err := list.page()
 		if err != nil {
 			return Layout{}, fmt.Errorf("find host folder: %w", err)
 		}
-		var got drive.GeneratedIds
-		if ids.answer != nil && json.Unmarshal(ids.answer, &got) == nil {
-			d.ids.put(got.Ids) // without them, the first create asks again
-		}
 		files = append(files, page.Files...)
 		if token = page.NextPageToken; token == "" {
-			return d.chooseLayout(files)
+			lay, err := d.chooseLayout(files)
+			lay.Changes = changes
+			return lay, err
 		}
 	}
 }
@@ -125,7 +123,7 @@ func (d *Drive) chooseLayout(files []*drive.File) (Layout, error) {
 			continue
 		}
 		if f.AppProperties[propInstall] == d.opt.Installation {
-			lay.Host, lay.Gen = manifest.FileID(f.Id), genOf(f)
+			lay.Host = manifest.FileID(f.Id)
 			return lay, nil
 		}
 		if f.Name == EncodeName(d.opt.Host, manifest.Dir) {
@@ -134,9 +132,6 @@ func (d *Drive) chooseLayout(files []*drive.File) (Layout, error) {
 	}
 	return lay, taken
 }
-
-// firstGen is the generation of a new host folder.
-const firstGen = 1
 
 // makeLayout creates what is missing of lay.
 func (d *Drive) makeLayout(ctx context.Context, lay Layout, begin func(Layout) error) (Layout, error) {
@@ -148,7 +143,7 @@ func (d *Drive) makeLayout(ctx context.Context, lay Layout, begin func(Layout) e
 	if newTop {
 		lay.Top = ids[0]
 	}
-	lay.Host, lay.Gen, lay.Begun = ids[1], firstGen, true
+	lay.Host, lay.Gens, lay.Begun = ids[1], []int64{firstGen}, true
 	if err := begin(lay); err != nil {
 		return Layout{}, fmt.Errorf("make host folder: %w", err)
 	}
@@ -173,7 +168,7 @@ func (d *Drive) makeFolder(ctx context.Context, id manifest.FileID, name string,
 		Parent: string(parent), AppProperties: props{kind: kind, install: d.opt.Installation},
 	}
 	if kind == kindHost {
-		m.AppProperties.gen = strconv.Itoa(firstGen)
+		m.AppProperties.gens = &gens{set: firstGen}
 	}
 	_, e := d.do(ctx, d.createCall(m, "id"))
 	if e != nil && e.Class == Conflict {
@@ -186,9 +181,10 @@ func (d *Drive) makeFolder(ctx context.Context, id manifest.FileID, name string,
 // over, the rest created under the same ids. An id that Drive no longer takes
 // gives the zero Layout, and everything is looked for anew.
 func (d *Drive) settle(ctx context.Context, begun Layout) (Layout, error) {
-	host, e := d.get(ctx, begun.Host, "id,appProperties")
+	_, e := d.get(ctx, begun.Host, "id")
 	if e == nil {
-		return Layout{Top: begun.Top, Host: begun.Host, Gen: genOf(host)}, nil
+		begun.Gens, begun.Begun = nil, false
+		return begun, nil
 	}
 	if e.Class != NotFound {
 		return Layout{}, e.about("find host folder", "", begun.Host)
@@ -207,14 +203,6 @@ func (d *Drive) settle(ctx context.Context, begun Layout) (Layout, error) {
 		return Layout{}, e.about("find host folder", "", begun.Host)
 	}
 	d.fresh = true
-	return Layout{Top: begun.Top, Host: begun.Host, Gen: firstGen}, nil
-}
-
-// genOf reads a host folder's generation; 0 when it has none.
-func genOf(f *drive.File) int64 {
-	g, err := strconv.ParseInt(f.AppProperties[propGen], 10, 64)
-	if err != nil {
-		return 0
-	}
-	return g
+	begun.Gens, begun.Begun = []int64{firstGen}, false
+	return begun, nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"google.golang.org/api/drive/v3"
@@ -13,9 +14,9 @@ import (
 	"github.com/autocloudbackup/acb/manifest"
 )
 
-// pageSize is the most items of one page of a listing.
-// Source: Drive API reference, files.list.
-const pageSize = "1000"
+// pageSize is the most items of one page of a listing, or of the change log.
+// Source: Drive API reference, files.list and changes.list.
+const pageSize = 1000
 
 // List calls each for every item of an installation that is on Drive, up to
 // 1,000 a request: its host folder and what it made there, and what it made
@@ -54,10 +55,15 @@ func (d *Drive) List(ctx context.Context, installation string, trash bool, each 
 	return nil
 }
 
+// ListOwn is List for this installation, with what is in the trash.
+func (d *Drive) ListOwn(ctx context.Context, each func(manifest.FileID, State) error) error {
+	return d.List(ctx, d.opt.Installation, true, each)
+}
+
 // listCall asks for a page of the items that a query finds; token is "" for
 // the first.
 func (d *Drive) listCall(query, fields, token string) *call {
-	q := url.Values{"q": {query}, "pageSize": {pageSize}, "fields": {"nextPageToken,incompleteSearch,files(" + fields + ")"}}
+	q := url.Values{"q": {query}, "pageSize": {strconv.Itoa(pageSize)}, "fields": {"nextPageToken,incompleteSearch,files(" + fields + ")"}}
 	if token != "" {
 		q.Set("pageToken", token)
 	}

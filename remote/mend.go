@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -41,46 +42,69 @@ func (r *run) mend(ctx context.Context, op *plan.Op, st manifest.Stat, f *drive.
 // Source: Drive API guide, folder limits.
 const maxAncestors = 110
 
-// untrash takes an item out of the trash: the topmost folder above it that
-// was trashed itself, and again while that leaves it trashed. Operations that
-// meet the same trashed folder wait here and find it done.
+// untrash is Drive's. Operations that meet the same trashed folder wait here
+// and find it done.
 func (r *run) untrash(ctx context.Context, op *plan.Op, id manifest.FileID, modified string) error {
 	r.mending.Lock()
 	defer r.mending.Unlock()
+	return r.d.untrash(ctx, op.Path, id, modified)
+}
+
+// untrash takes an item out of the trash: the topmost folder above it that
+// was trashed itself, and again while that leaves it trashed. If that folder
+// is none that this sign-in sees, what is in it and seen is taken out of it.
+func (d *Drive) untrash(ctx context.Context, path manifest.Path, id manifest.FileID, modified string) error {
 	for range maxAncestors {
-		var top manifest.FileID
-		at := id
-		for range maxAncestors {
-			f, e := r.d.get(ctx, at, "id,parents,trashed,explicitlyTrashed")
-			if e != nil && e.Class == NotFound && at != id {
-				break // above what this sign-in sees
-			}
-			if e != nil {
-				return e
-			}
-			if !f.Trashed {
-				break
-			}
-			if f.ExplicitlyTrashed {
-				top = manifest.FileID(f.Id)
-			}
-			if len(f.Parents) == 0 {
-				break
-			}
-			at = manifest.FileID(f.Parents[0])
-		}
-		if top == "" {
-			return nil
-		}
-		no := false
-		m := &meta{Trashed: &no}
-		if top == id {
-			m.ModifiedTime = modified
-		}
-		if _, e := r.d.do(ctx, r.d.patchCall(top, m, "id")); e != nil {
+		top, last, e := d.trashedAbove(ctx, id)
+		if e != nil {
 			return e
 		}
-		r.d.opt.Log.Warn("item was in Drive's trash, taken out", "path", string(op.Path), "id", top)
+		c := d.patchCall(top, &meta{Trashed: new(bool)}, "id")
+		switch {
+		case last == nil:
+			return nil
+		case top == "" && len(last.Parents) == 0:
+			return errors.New("it is in Drive's trash with a folder that acb may not see: take that out in the browser")
+		case top == "":
+			top = manifest.FileID(last.Id)
+			c = d.patchCall(top, new(meta), "id")
+			c.query.Set("addParents", cmp.Or(d.opt.SharedDrive, "root"))
+			c.query.Set("removeParents", last.Parents[0])
+		}
+		if top == id {
+			c.body.ModifiedTime = modified
+		}
+		if _, e := d.do(ctx, c); e != nil {
+			return e
+		}
+		d.opt.Log.Warn("item was in Drive's trash, taken out", "path", string(path), "id", top)
 	}
 	return errors.New("it stays in Drive's trash, whatever is taken out")
+}
+
+// trashedAbove climbs from an item that is in the trash. It returns the topmost
+// item that was trashed itself, "" if none is seen, and the last one that is
+// seen; nil if the item is not in the trash.
+func (d *Drive) trashedAbove(ctx context.Context, id manifest.FileID) (top manifest.FileID, last *drive.File, e *Error) {
+	at := id
+	for range maxAncestors {
+		f, e := d.get(ctx, at, "id,parents,trashed,explicitlyTrashed")
+		if e != nil && e.Class == NotFound && last != nil {
+			return top, last, nil // above what this sign-in sees
+		}
+		if e != nil {
+			return "", nil, e
+		}
+		if !f.Trashed {
+			return top, last, nil
+		}
+		if last = f; f.ExplicitlyTrashed {
+			top = at
+		}
+		if len(f.Parents) == 0 {
+			break
+		}
+		at = manifest.FileID(f.Parents[0])
+	}
+	return top, last, nil
 }

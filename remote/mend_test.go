@@ -163,36 +163,6 @@ func TestTrashesWait(t *testing.T) {
 	}
 }
 
-// A manifest that is not the last one to have changed Drive changes nothing.
-func TestGeneration(t *testing.T) {
-	h := newHouse(t, drivetest.Options{})
-	h.settle()
-	h.apply(h.firstRun(2)...)
-	h.apply([]*plan.Op{patchOf("f0.txt")(h)})
-	if h.gen.Now != 2 {
-		t.Fatalf("generation %+v", h.gen)
-	}
-	h.restart()
-	for _, tt := range []struct {
-		gen remote.Gen
-		ok  bool
-	}{
-		{remote.Gen{Now: 1, Next: 5}, false},
-		{remote.Gen{Now: 3, Next: 4}, false},
-		{remote.Gen{Now: 1, Next: 2}, true}, // its own raise, whose answer was lost
-		{remote.Gen{Now: 2, Next: 3}, true},
-	} {
-		h.gen = tt.gen
-		op := patchOf("f1.txt")(h)
-		before := len(h.acks)
-		_, err := h.d.Apply(t.Context(), [][]*plan.Op{{op}}, h.env())
-		var g *remote.GenError
-		if ok := !errors.As(err, &g); ok != tt.ok || ok != (len(h.acks) > before) {
-			t.Errorf("%+v: %v", tt.gen, err)
-		}
-	}
-}
-
 func TestHostTaken(t *testing.T) {
 	h := newHouse(t, drivetest.Options{})
 	h.settle()
@@ -215,7 +185,7 @@ func TestHostTaken(t *testing.T) {
 	h.lay = remote.Layout{}
 	h.restart()
 	h.settle()
-	if h.lay != known {
+	if h.lay.Host != known.Host || h.lay.Top != known.Top {
 		t.Errorf("found %+v, was %+v", h.lay, known)
 	}
 }

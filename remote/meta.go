@@ -12,12 +12,12 @@ import (
 // The keys of appProperties. Key and value together may have 124 bytes.
 // Source: Drive API guide, "Add custom file properties".
 const (
-	propHash    = "acb.h" // BLAKE3-256, hexadecimal
-	propTime    = "acb.t" // modification time, nanoseconds since 1970
-	propMode    = "acb.m" // permission bits, octal
-	propKind    = "acb.k" // one of the kinds below
-	propInstall = "acb.i" // the installation that owns it
-	propGen     = "acb.g" // of a host folder: the generation of its manifest
+	propHash    = "acb.h"  // BLAKE3-256, hexadecimal
+	propTime    = "acb.t"  // modification time, nanoseconds since 1970
+	propMode    = "acb.m"  // permission bits, octal
+	propKind    = "acb.k"  // one of the kinds below
+	propInstall = "acb.i"  // the installation that owns it
+	propGen     = "acb.g." // of a host folder, with the generation of its manifest behind it
 )
 
 // Values of propKind. Links are "l", so that a rebuilt manifest tells them
@@ -49,8 +49,15 @@ type meta struct {
 
 // props are appProperties to set.
 type props struct {
-	hash, time, mode, kind, install, gen string
-	noHash                               bool // take away the one that is there
+	hash, time, mode, kind, install string
+	noHash                          bool // take away the one that is there
+	gens                            *gens
+}
+
+// gens are generations to set and to take away; 0 sets none. See [genProp].
+type gens struct {
+	set  int64
+	drop []int64
 }
 
 // stamp writes time and mode of st into m.

@@ -35,12 +35,24 @@ func (p *props) write(w *objectWriter) {
 	w.text(propTime, p.time)
 	w.text(propMode, p.mode)
 	w.text(propHash, p.hash)
-	w.text(propGen, p.gen)
 	if p.noHash {
-		w.key(propHash)
-		w.b = append(w.b, "null"...)
+		w.null(propHash)
+	}
+	if p.gens != nil {
+		p.gens.write(w)
 	}
 	w.close()
+}
+
+func (g *gens) write(w *objectWriter) {
+	if g.set != 0 {
+		w.text(genProp(g.set), "1")
+	}
+	for _, gen := range g.drop {
+		if gen != g.set {
+			w.null(genProp(gen))
+		}
+	}
 }
 
 // An objectWriter writes JSON objects.
@@ -67,6 +79,12 @@ func (w *objectWriter) text(name, value string) {
 		w.key(name)
 		w.b = appendQuoted(w.b, value)
 	}
+}
+
+// null writes a member that takes away what is there.
+func (w *objectWriter) null(name string) {
+	w.key(name)
+	w.b = append(w.b, "null"...)
 }
 
 // flag writes a member that is true or false, unless it is neither.

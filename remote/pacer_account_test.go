@@ -20,7 +20,7 @@ func newAccount(t *testing.T, limit float64, transfers int, th drivetest.Throttl
 	h := &house{
 		t: t, disk: map[manifest.Path]*file{}, folders: map[manifest.FolderID]manifest.FileID{},
 		begun: map[manifest.FileID]*plan.Op{}, halves: map[manifest.Path]manifest.Session{}, failed: map[manifest.Path]error{}, still: map[manifest.Path]error{},
-		gen: remote.Gen{Now: 1, Next: 2},
+		gens: []int64{1}, lastGen: 1,
 	}
 	h.srv = drivetest.Pipe(drivetest.Options{Seed: 1, NoSHA: true})
 	t.Cleanup(func() { h.srv.Close() })

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -24,8 +23,10 @@ type run struct {
 	ahead   int  // creates to come that have no id yet; of one goroutine at a time
 	renewed bool // the id pool was dropped once; under journal
 
-	journal sync.Mutex // held while the journal is told something
-	mending sync.Mutex // held while somebody's trash is undone
+	journal  sync.Mutex // held while the journal is told something
+	mending  sync.Mutex // held while somebody's trash is undone
+	claiming sync.Mutex // held until it is known whether this run may change anything
+	claimed  bool       // it may; under claiming
 
 	mu      sync.Mutex // guards what follows
 	made    map[manifest.FolderID]manifest.FileID
@@ -35,7 +36,8 @@ type run struct {
 	tail    []*call                  // hashes of large files, to ride in the last batch
 	instead []*plan.Op               // uploads that were to be copies
 	there   map[manifest.FileID]bool // items under reserved ids whose content is wrong
-	raise   *call                    // the generation
+	raise   *call                    // the last generation
+	raised  int64                    // which
 	dry     int                      // operations in a row that ended without Drive doing anything
 	result  Result
 
@@ -50,10 +52,11 @@ type run struct {
 
 func newRun(d *Drive, env Env, stages [][]*plan.Op, stop context.CancelCauseFunc) *run {
 	r := &run{
-		d: d, env: env, stop: stop,
+		d: d, env: env, stop: stop, claimed: env.Claimed || d.fresh,
 		made: map[manifest.FolderID]manifest.FileID{}, missing: map[manifest.FolderID]error{},
 		bad: map[int]bool{}, lost: map[manifest.FileID]bool{}, there: map[manifest.FileID]bool{},
 		crowded: map[manifest.FolderID]*Error{}, room: room{turn: make(chan struct{}, 1)},
+		result: Result{Gens: env.Gen.Known},
 	}
 	for _, ops := range stages {
 		for _, op := range ops {
@@ -92,6 +95,10 @@ func (r *run) begin(ctx context.Context, ops []*plan.Op) error {
 		if op.Kind.Creates() && op.FileID == "" {
 			creates = append(creates, op)
 		}
+	}
+	if err := r.claim(ctx, len(creates) > 0); err != nil {
+		r.stop(err)
+		return &Error{Class: Canceled, Err: err}
 	}
 	if len(creates) > 0 {
 		ids, e := r.d.reserve(ctx, len(creates), r.ahead)
@@ -284,15 +291,19 @@ func (r *run) takeTail(changing bool) []*call {
 	defer r.mu.Unlock()
 	calls := r.tail
 	r.tail = nil
-	if r.raise != nil || r.d.fresh || !changing && r.result.Done == 0 || r.env.Gen.Next == r.env.Gen.Now {
+	if r.raise != nil || !changing && r.result.Done == 0 {
 		return calls
 	}
 	host, err := r.env.Folder(manifest.Root)
 	if err != nil {
 		return calls
 	}
-	r.result.GenSent = true
-	r.raise = r.d.patchCall(host, &meta{AppProperties: props{gen: strconv.FormatInt(r.env.Gen.Next, 10)}}, "id")
+	if r.raised, err = r.env.Gen.Next(); err != nil {
+		r.stop(fmt.Errorf("write manifest: %w", err))
+		return calls
+	}
+	r.raise = r.d.genCall(host, r.raised, r.result.Gens)
+	r.result.Gens = append(slices.Clone(r.result.Gens), r.raised)
 	return append(calls, r.raise)
 }
 
@@ -311,8 +322,8 @@ func (r *run) flush(ctx context.Context, calls []*call) {
 }
 
 // housekept takes in how a house-keeping call ended. A hash that is not on Drive
-// is in the manifest all the same; a generation that was not raised is raised
-// by the next run.
+// is in the manifest all the same; a generation that may not be there is one
+// of those that the next run knows.
 func (r *run) housekept(c *call) {
 	if c.err != nil {
 		r.d.opt.Log.Warn("patch failed", "call", c.path, "err", c.err.Error())
@@ -323,7 +334,7 @@ func (r *run) housekept(c *call) {
 	}
 	if c == r.raise {
 		r.mu.Lock()
-		r.result.GenRaised = true
+		r.result.Gens = []int64{r.raised}
 		r.mu.Unlock()
 	}
 }

@@ -300,11 +300,11 @@ func TestMetaJSON(t *testing.T) {
 	}{
 		{meta{}, map[string]any{}},
 		{meta{Trashed: &yes}, map[string]any{"trashed": true}},
-		{meta{Trashed: &no, AppProperties: props{gen: "7"}}, map[string]any{"trashed": false, "appProperties": map[string]any{propGen: "7"}}},
+		{meta{Trashed: &no, AppProperties: props{gens: &gens{set: 7, drop: []int64{6, 7}}}}, map[string]any{"trashed": false, "appProperties": map[string]any{"acb.g.7": "1", "acb.g.6": nil}}},
 		{meta{KeepForever: &yes}, map[string]any{"keepForever": true}},
 		{meta{Name: every.String(), AppProperties: props{noHash: true}}, map[string]any{"name": every.String(), "appProperties": map[string]any{propHash: nil}}},
 		{
-			meta{"id", "a \"b\" \\c\n", "text/plain", "up", "2026-01-02T03:04:05.678Z", nil, nil, props{"h", "-1", "644", "f", "ins", "", false}},
+			meta{"id", "a \"b\" \\c\n", "text/plain", "up", "2026-01-02T03:04:05.678Z", nil, nil, props{"h", "-1", "644", "f", "ins", false, nil}},
 			map[string]any{
 				"id": "id", "name": "a \"b\" \\c\n", "mimeType": "text/plain", "parents": []any{"up"}, "modifiedTime": "2026-01-02T03:04:05.678Z",
 				"appProperties": map[string]any{propHash: "h", propTime: "-1", propMode: "644", propKind: "f", propInstall: "ins"},

@@ -18,6 +18,7 @@ const (
 	exitFatal       = 1
 	exitUsage       = 2
 	exitPartial     = 3
+	exitHeldBack    = 4
 	exitSignIn      = 5
 	exitQuota       = 6
 	exitLocked      = 11

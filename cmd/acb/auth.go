@@ -85,16 +85,16 @@ func (a *app) authStatus(st auth.Status) error {
 	return nil
 }
 
-// signedIn returns a client that signs every request in, and a count of the
-// tokens it asked for. It sends nothing. Where nobody is signed in, a dry run
-// gets a client that says so when it is used, which it never is.
-func (a *app) signedIn(cfg *config.Config, line *remote.Line, dryRun bool) (*http.Client, func() int64, error) {
+// signedIn returns a client that signs every request in, and the source of its
+// tokens. It sends nothing. Where nobody is signed in, a dry run
+// gets a client that says so when it is used, which it never is, and no source.
+func (a *app) signedIn(cfg *config.Config, line *remote.Line, dryRun bool) (*http.Client, *auth.Source, error) {
 	client, source, err := signedInClient(a, cfg, line)
 	if err == nil {
-		return client, source.TokenRequests, nil
+		return client, source, nil
 	}
 	if dryRun {
-		return &http.Client{Transport: refusing{err}}, func() int64 { return 0 }, nil
+		return &http.Client{Transport: refusing{err}}, nil, nil
 	}
 	var dead *auth.DeadError
 	if errors.As(err, &dead) {

@@ -9,6 +9,8 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"time"
+
+	"github.com/autocloudbackup/acb/internal/machine"
 )
 
 // version is set by the Makefile.
@@ -28,17 +30,17 @@ func main() {
 const gcPercent = 30
 
 // Main is main as a function that returns the exit code, for the script tests.
-func Main() int { return start(time.Now) }
+func Main() int { return start(time.Now, machine.ID) }
 
-// start is Main with a clock.
-func start(now func() time.Time) int {
+// start is Main with a clock, on a machine.
+func start(now func() time.Time, machine func(purpose string) string) int {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, stopSignals...)
 	defer signal.Stop(signals)
 	ctx, stop := interruptible(context.Background(), signals, func() { os.Exit(exitInterrupted) })
 	defer stop()
 	return acb(ctx, &app{
-		args: os.Args[1:], in: os.Stdin, out: os.Stdout, err: os.Stderr, now: now,
+		args: os.Args[1:], in: os.Stdin, out: os.Stdout, err: os.Stderr, now: now, machine: machine,
 	})
 }
 
@@ -48,6 +50,7 @@ type app struct {
 	in       io.Reader
 	out, err io.Writer
 	now      func() time.Time
+	machine  func(purpose string) string // tells machines apart, see machine.ID
 
 	configFile string
 	bwlimit    bwlimitFlag

@@ -16,6 +16,7 @@ import (
 	"github.com/autocloudbackup/acb/internal/runlog"
 	"github.com/autocloudbackup/acb/manifest"
 	"github.com/autocloudbackup/acb/remote"
+	"github.com/autocloudbackup/acb/remote/auth"
 	"github.com/autocloudbackup/acb/remote/drivetest"
 	"github.com/autocloudbackup/acb/scan"
 	"golang.org/x/oauth2"
@@ -26,6 +27,7 @@ import (
 type session struct {
 	*backup.Backup
 	config  *config.Config
+	binding backup.Binding
 	log     *runlog.Log
 	closers []io.Closer // in the order of opening
 }
@@ -138,7 +140,9 @@ func (a *app) open(command string, dryRun bool) (s *session, err error) {
 			Keep: cfg.Safety.OnDelete == config.Keep,
 		},
 		Store: store, Drive: drive, Log: s.log.Logger, TokenRequests: tokens,
-		CopyLimit: cfg.Drive.ManifestCopy,
+		CopyLimit:  cfg.Drive.ManifestCopy,
+		Binding:    s.binding,
+		CheckDrive: cfg.Safety.CheckDrive,
 	}
 	return s, nil
 }
@@ -162,6 +166,7 @@ func (a *app) openLog(s *session) (err error) {
 // server, or the look-alike in this process.
 func (a *app) openDrive(s *session, installation string, dryRun bool) (*remote.Drive, func() int64, error) {
 	cfg := s.config
+	s.binding.Machine = a.machine(installation)
 	opts := remote.Options{
 		Endpoint: cfg.Drive.Endpoint.URL, Folder: cfg.Drive.Folder, Host: cfg.Drive.Host,
 		Installation: installation, SharedDrive: cfg.Drive.SharedDrive,
@@ -171,7 +176,7 @@ func (a *app) openDrive(s *session, installation string, dryRun bool) (*remote.D
 	if upload := cfg.Limits.Upload; !upload.IsZero() {
 		opts.Line = remote.NewLine(func(at time.Time) int64 { return int64(upload.At(at)) }, a.now)
 	}
-	var tokens func() int64
+	tokens := func() int64 { return 0 }
 	if dir := cfg.Drive.Endpoint.Embedded; dir != "" {
 		srv, err := serveEmbedded(dir)
 		if err != nil {
@@ -182,12 +187,15 @@ func (a *app) openDrive(s *session, installation string, dryRun bool) (*remote.D
 			Base:   opts.Line.Limit(srv.Transport()),
 			Source: oauth2.StaticTokenSource(&oauth2.Token{AccessToken: srv.Token(drivetest.Ask{}).AccessToken}),
 		}}
-		tokens = func() int64 { return 0 }
 	} else {
 		var err error
-		opts.Client, tokens, err = a.signedIn(cfg, opts.Line, dryRun)
+		var source *auth.Source
+		opts.Client, source, err = a.signedIn(cfg, opts.Line, dryRun)
 		if err != nil {
 			return nil, nil, err
+		}
+		if source != nil {
+			tokens, s.binding.Client = source.TokenRequests, source.Client()
 		}
 	}
 	drive, err := remote.New(opts)

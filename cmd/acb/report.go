@@ -66,6 +66,7 @@ func (a *app) report(sum *backup.Summary, s *session, dryRun bool) {
 	if sum.Quota != "" {
 		fmt.Fprintf(a.err, "acb: not everything was sent: %s\n", plain(sum.Quota))
 	}
+	a.reportMended(sum, limit)
 	for _, src := range sum.Sources {
 		a.reportSource(src)
 	}
@@ -117,6 +118,7 @@ func changes(c *backup.Counts) string {
 	add(c.MovedFolders, plural(c.MovedFolders, "folder moved", "folders moved"))
 	add(c.CreatedFolders, plural(c.CreatedFolders, "folder created", "folders created"))
 	add(c.DeletedFolders, plural(c.DeletedFolders, "folder deleted", "folders deleted"))
+	add(c.Mended, "put right on Drive")
 	add(c.Failed, "failed")
 	add(c.HeldBack, "held back")
 	add(c.Unknown, "unknown")
@@ -145,6 +147,32 @@ func lines(w io.Writer, limit int, what string, list []backup.Failure) {
 		}
 		fmt.Fprintf(w, "acb: %s: %s: %s\n", what, shown(f.Path), plain(f.Reason))
 	}
+}
+
+// reportMended says what somebody else did on Drive.
+func (a *app) reportMended(sum *backup.Summary, limit int) {
+	if sum.Unasked != "" {
+		fmt.Fprintf(a.err, "acb: Drive was not asked what others did there: %s; the next run asks again\n", plain(sum.Unasked))
+	}
+	if sum.Listed != "" {
+		fmt.Fprintf(a.err, "acb: everything on Drive was compared: %s\n", plain(sum.Listed))
+	}
+	for i, m := range sum.Mended {
+		if i == limit {
+			fmt.Fprintf(a.err, "acb: and %d more, see the log\n", len(sum.Mended)-i)
+			return
+		}
+		fmt.Fprintf(a.err, "acb: on Drive somebody else has %s, put right: %s\n", m.What, mendedPath(m, shown))
+	}
+}
+
+// mendedPath names what was put right; the folders that hold the backup have
+// no path on disk.
+func mendedPath(m backup.Mended, show func(manifest.Path) string) string {
+	if m.Path == "" {
+		return "the folder of the backup"
+	}
+	return show(m.Path)
 }
 
 // reportSource says what is wrong with a source as a whole.
@@ -196,7 +224,7 @@ func took(d time.Duration) string {
 // Objects of --json.
 type (
 	jsonItem struct {
-		Type   string `json:"type"` // "failed" or "unsaved"
+		Type   string `json:"type"` // "failed", "unsaved" or "mended"
 		Path   string `json:"path"`
 		Reason string `json:"reason"`
 	}
@@ -250,6 +278,9 @@ func (a *app) reportJSON(sum *backup.Summary, dryRun bool) error {
 	}
 	for _, f := range sum.Unsaved {
 		put(jsonItem{"unsaved", exact(f.Path), f.Reason})
+	}
+	for _, m := range sum.Mended {
+		put(jsonItem{"mended", mendedPath(m, exact), m.What.String()})
 	}
 	for _, h := range sum.Held {
 		for _, op := range h.Ops {

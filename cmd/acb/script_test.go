@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/autocloudbackup/acb/internal/machine"
 	"github.com/autocloudbackup/acb/remote/drivetest"
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -58,6 +59,8 @@ import (
 //		mounts a disk, fills it, or makes it read-only; see diskCommand.
 //	acb-later ARGUMENTS...
 //		is acb three days from now.
+//	acb-elsewhere ARGUMENTS...
+//		is acb on another machine.
 //	drive SUBCOMMAND...
 //		looks into the look-alike and acts in it; see driveCommands.
 //
@@ -74,7 +77,10 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"acb": func() { os.Exit(Main()) },
 		"acb-later": func() {
-			os.Exit(start(func() time.Time { return time.Now().AddDate(0, 0, 3) }))
+			os.Exit(start(func() time.Time { return time.Now().AddDate(0, 0, 3) }, machine.ID))
+		},
+		"acb-elsewhere": func() {
+			os.Exit(start(time.Now, func(purpose string) string { return machine.ID(purpose + " elsewhere") }))
 		},
 		"acb-dying": func() { dieAtWrite(); os.Exit(Main()) },
 		"xdg-open":  func() { os.Exit(openLink(os.Args[1])) },

@@ -27,6 +27,10 @@ type Backup struct {
 	// CopyLimit is the largest copy of the manifest that is kept on Drive, in
 	// bytes as they are sent; 0 keeps none there.
 	CopyLimit int64
+	Binding   Binding // where this is; the manifest must belong there
+	// CheckDrive is how often Drive is asked what somebody else did to the
+	// backup; 0 means never.
+	CheckDrive time.Duration
 	// TokenRequests returns how often a token was asked for so far.
 	TokenRequests func() int64
 	// Watch, when set, is told of each operation when Drive has confirmed it,
@@ -52,17 +56,23 @@ const maxPasses = 3
 // says why the run ended early, and Summary.Conditions what that means.
 func (b *Backup) Run(ctx context.Context, req Request) (*Summary, error) {
 	r := b.begin(req, nil)
-	var err error
+	err := r.checkBinding()
 	for again := true; again && err == nil && r.pass < maxPasses; r.pass++ {
 		again, err = r.once(ctx)
+	}
+	if err == nil {
+		err = r.putBackRest(ctx)
 	}
 	return r.end(ctx, err)
 }
 
-// once settles what was left, plans, and carries the plan out; again as apply
-// has it.
+// once settles what was left, puts right what others did, plans, and carries
+// the plan out; again as apply has it.
 func (r *run) once(ctx context.Context) (again bool, err error) {
 	if err := r.settle(ctx); err != nil {
+		return false, err
+	}
+	if err := r.checkDrive(ctx); err != nil {
 		return false, err
 	}
 	if err := r.plan(ctx); err != nil {
@@ -102,7 +112,8 @@ type run struct {
 	looked  *scan.Result      // what the scan saw, without what differs
 	planned *plan.Plan
 	journal *journal
-	newGen  bool // the generation to come was chosen in this run
+	claimed bool    // no copy of this state folder has changed Drive, nor will
+	waiting []Drift // to be put right when their folders are there
 }
 
 func (b *Backup) begin(req Request, e *edit) *run {
@@ -213,6 +224,7 @@ func (r *run) send(ctx context.Context) (lost []manifest.FileID, err error) {
 		return nil, err
 	}
 	res, err := r.Drive.Apply(ctx, r.planned.Stages, env)
+	r.claimed = r.claimed || err == nil
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		err = cause
 	}

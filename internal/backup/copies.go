@@ -82,7 +82,7 @@ func (r *run) sendCopy(ctx context.Context, now time.Time) (err error) {
 	}
 	id, err1 := r.Store.Meta(metaCopy)
 	begun, err2 := r.Store.Meta(metaCopyBegun)
-	lay, err3 := r.knownLayout()
+	lay, err3 := knownLayout(r.Store)
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return err
 	}
@@ -161,12 +161,9 @@ func (r *run) recount() error {
 	return r.Store.RecountRun(r.id, counters)
 }
 
-// noGen is a generation that no host folder holds, nor will.
-const noGen = -1<<20 - 1
-
 // BringBack goes back to a copy of the manifest at path, from its usual place
 // if from is "", and returns where what was there is kept now. Drive may have
-// been changed since that copy was made: the generation that the copy has is
+// been changed since that copy was made: the generations that the copy has are
 // taken from it, so that acb changes nothing on Drive before the manifest was
 // compared with it.
 func BringBack(path, from string, now time.Time) (kept string, err error) {
@@ -184,5 +181,5 @@ func BringBack(path, from string, now time.Time) (kept string, err error) {
 	if err != nil {
 		return kept, err
 	}
-	return kept, errors.Join(s.SetMeta(map[string]string{metaGen: strconv.Itoa(noGen), metaNextGen: ""}), s.Close())
+	return kept, errors.Join(s.SetMeta(map[string]string{metaGens: ""}), s.Close())
 }

@@ -59,7 +59,7 @@ func TestDamagedManifest(t *testing.T) {
 func TestBrokenSeal(t *testing.T) {
 	for _, spoil := range []string{
 		"UPDATE source SET files = files + 1", "UPDATE fs SET identity = identity || 'x'",
-		"UPDATE meta SET value = '7' WHERE key = 'gen'", "DELETE FROM meta WHERE key = 'seal'", "DELETE FROM source",
+		"UPDATE meta SET value = '7' WHERE key = 'gens'", "DELETE FROM meta WHERE key = 'seal'", "DELETE FROM source",
 	} {
 		w := newWorld(t, drivetest.Options{}, "docs")
 		w.write("docs/a", "aa")

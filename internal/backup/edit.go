@@ -35,7 +35,10 @@ func (r *run) planEdit() error {
 // run has half sent waits for the next scan.
 func (b *Backup) carryOut(ctx context.Context, e edit) (*Summary, error) {
 	r := b.begin(Request{}, &e)
-	err := r.settle(ctx)
+	err := r.checkBinding()
+	if err == nil {
+		err = r.settle(ctx)
+	}
 	r.half = nil
 	if err == nil {
 		err = r.planEdit()

@@ -90,18 +90,7 @@ func (r *run) applied(res remote.Result) error {
 		r.sum.add(QuotaMet)
 		r.sum.Quota = res.Stopped.Error()
 	}
-	if !res.GenSent && r.newGen {
-		// Nobody was told of it: a copy of this state folder must not hold it.
-		return r.Store.SetMeta(map[string]string{metaNextGen: ""})
-	}
-	if !res.GenRaised {
-		return nil
-	}
-	next, err := r.Store.Meta(metaNextGen)
-	if err != nil {
-		return err
-	}
-	return r.Store.SetMeta(map[string]string{metaGen: next})
+	return r.Store.SetMeta(map[string]string{metaGens: gensText(res.Gens)})
 }
 
 // end writes the run's row and returns its summary. The error is what the
@@ -161,6 +150,8 @@ func (r *run) condition(ctx context.Context, err error) error {
 	var gen *remote.GenError
 	var answer *remote.Error
 	var account *AccountError
+	var machine *MachineError
+	var client *ClientError
 	switch {
 	case err == nil:
 		return nil
@@ -169,7 +160,7 @@ func (r *run) condition(ctx context.Context, err error) error {
 		return nil
 	case errors.As(err, &answer) && answer.Class == remote.Auth, errors.As(err, &account):
 		r.sum.add(SignIn)
-	case errors.As(err, &gen):
+	case errors.As(err, &gen), errors.As(err, &machine), errors.As(err, &client):
 		r.sum.add(HeldBack)
 	default:
 		r.sum.add(Fatal)

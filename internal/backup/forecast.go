@@ -13,7 +13,7 @@ const enoughSent = 10 << 20
 // how long that takes at least: by the limit of writes, or by the bytes at
 // the speed of an earlier run, whichever is more.
 func (r *run) forecast() error {
-	lay, err := r.knownLayout()
+	lay, err := knownLayout(r.Store)
 	if err != nil || len(r.planned.Stages) == 0 {
 		return err
 	}

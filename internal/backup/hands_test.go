@@ -29,37 +29,39 @@ func (w *world) node(rel string) drivetest.Node {
 func (w *world) top() drivetest.Node  { return w.srv.Tree("root")[topName] }
 func (w *world) host() drivetest.Node { return w.srv.Tree("root")[topName+"/"+hostName] }
 
+// hands are what somebody else may do to docs, which holds d/f, d/g and e/h.
+var hands = []struct {
+	name string
+	do   func(w *world) error
+}{
+	{"file trashed", func(w *world) error { return w.srv.Trash(w.node("docs/d/f").ID) }},
+	{"folder trashed", func(w *world) error { return w.srv.Trash(w.node("docs/d").ID) }},
+	{"folder above trashed", func(w *world) error { return w.srv.Trash(w.node("docs").ID) }},
+	{"file and folder trashed", func(w *world) error {
+		if err := w.srv.Trash(w.node("docs/d/f").ID); err != nil {
+			return err
+		}
+		return w.srv.Trash(w.node("docs/d").ID)
+	}},
+	{"file deleted", func(w *world) error { return w.srv.Delete(w.node("docs/d/f").ID) }},
+	{"folder deleted", func(w *world) error { return w.srv.Delete(w.node("docs/d").ID) }},
+	{"source's folder deleted", func(w *world) error { return w.srv.Delete(w.node("docs").ID) }},
+	{"file moved", func(w *world) error { return w.srv.Move(w.node("docs/d/f").ID, w.node("docs/e").ID) }},
+	{"file moved out", func(w *world) error { return w.srv.Move(w.node("docs/d/f").ID, "root") }},
+	{"folder moved", func(w *world) error { return w.srv.Move(w.node("docs/d").ID, w.node("docs/e").ID) }},
+	{"file renamed", func(w *world) error { return w.srv.Rename(w.node("docs/d/f").ID, "other name") }},
+	{"content replaced", func(w *world) error { return w.srv.SetContent(w.node("docs/d/f").ID, []byte("theirs")) }},
+	{"host folder trashed", func(w *world) error { return w.srv.Trash(w.host().ID) }},
+	{"host folder deleted", func(w *world) error { return w.srv.Delete(w.host().ID) }},
+	{"top folder trashed", func(w *world) error { return w.srv.Trash(w.top().ID) }},
+	{"top folder deleted", func(w *world) error { return w.srv.Delete(w.top().ID) }},
+}
+
 // TestOtherHands lets somebody else change on Drive what acb made there, and
 // then the disk changes so that acb touches it. The run puts it right: what
 // was trashed or moved comes back, what is gone is made anew, and nothing is
 // there twice.
 func TestOtherHands(t *testing.T) {
-	hands := []struct {
-		name string
-		do   func(w *world) error
-	}{
-		{"file trashed", func(w *world) error { return w.srv.Trash(w.node("docs/d/f").ID) }},
-		{"folder trashed", func(w *world) error { return w.srv.Trash(w.node("docs/d").ID) }},
-		{"folder above trashed", func(w *world) error { return w.srv.Trash(w.node("docs").ID) }},
-		{"file and folder trashed", func(w *world) error {
-			if err := w.srv.Trash(w.node("docs/d/f").ID); err != nil {
-				return err
-			}
-			return w.srv.Trash(w.node("docs/d").ID)
-		}},
-		{"file deleted", func(w *world) error { return w.srv.Delete(w.node("docs/d/f").ID) }},
-		{"folder deleted", func(w *world) error { return w.srv.Delete(w.node("docs/d").ID) }},
-		{"source's folder deleted", func(w *world) error { return w.srv.Delete(w.node("docs").ID) }},
-		{"file moved", func(w *world) error { return w.srv.Move(w.node("docs/d/f").ID, w.node("docs/e").ID) }},
-		{"file moved out", func(w *world) error { return w.srv.Move(w.node("docs/d/f").ID, "root") }},
-		{"folder moved", func(w *world) error { return w.srv.Move(w.node("docs/d").ID, w.node("docs/e").ID) }},
-		{"file renamed", func(w *world) error { return w.srv.Rename(w.node("docs/d/f").ID, "other name") }},
-		{"content replaced", func(w *world) error { return w.srv.SetContent(w.node("docs/d/f").ID, []byte("theirs")) }},
-		{"host folder trashed", func(w *world) error { return w.srv.Trash(w.host().ID) }},
-		{"host folder deleted", func(w *world) error { return w.srv.Delete(w.host().ID) }},
-		{"top folder trashed", func(w *world) error { return w.srv.Trash(w.top().ID) }},
-		{"top folder deleted", func(w *world) error { return w.srv.Delete(w.top().ID) }},
-	}
 	edits := []struct {
 		name string
 		do   func(w *world)

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io/fs"
 	mathrand "math/rand/v2"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/autocloudbackup/acb/internal/plan"
 	"github.com/autocloudbackup/acb/manifest"
@@ -22,10 +24,11 @@ const (
 	metaAccount      = "account" // Drive's permissionId of the user
 	metaTop          = "layout_top"
 	metaHost         = "layout_host"
-	metaBegun        = "layout_begun" // "yes" while the two may or may not exist
-	metaGen          = "gen"
-	metaNextGen      = "gen_next"
-	metaHalt         = "halt" // why contents are not sent, as JSON of remote.Halt
+	metaBegun        = "layout_begun"  // "yes" while the two may or may not exist
+	metaGens         = "gens"          // that the host folder may hold, separated by spaces
+	metaChanges      = "changes_token" // where to go on in Drive's change log
+	metaChecked      = "drive_checked" // when it was read last, seconds since 1970
+	metaHalt         = "halt"          // why contents are not sent, as JSON of remote.Halt
 )
 
 // Installation returns the name by which Drive knows this state folder; a new
@@ -57,53 +60,61 @@ func (e *AccountError) Error() string {
 
 // layout finds or makes the host folder. Only a first run asks Drive.
 func (r *run) layout(ctx context.Context) error {
-	known, err := r.knownLayout()
+	known, err := knownLayout(r.Store)
 	if err != nil || (known.Host != "" && !known.Begun) {
 		return err
 	}
-	if err := r.bindAccount(ctx); err != nil {
+	bound, err := r.Store.Meta(metaAccount)
+	if err == nil && bound != "" {
+		err = r.bindAccount(ctx)
+	}
+	if err != nil {
 		return err
 	}
 	made, err := r.Drive.HostFolder(ctx, known, r.keepLayout)
 	if err != nil {
 		return err
 	}
-	if err := r.keepLayout(made); err != nil {
-		return err
-	}
-	return r.Store.SetMeta(map[string]string{metaGen: strconv.FormatInt(made.Gen, 10)})
+	return errors.Join(r.bindAccount(ctx), r.keepLayout(made))
 }
 
-func (r *run) knownLayout() (remote.Layout, error) {
-	top, err1 := r.Store.Meta(metaTop)
-	host, err2 := r.Store.Meta(metaHost)
-	begun, err3 := r.Store.Meta(metaBegun)
+func knownLayout(s *manifest.Store) (remote.Layout, error) {
+	top, err1 := s.Meta(metaTop)
+	host, err2 := s.Meta(metaHost)
+	begun, err3 := s.Meta(metaBegun)
 	return remote.Layout{Top: manifest.FileID(top), Host: manifest.FileID(host), Begun: begun != ""}, errors.Join(err1, err2, err3)
 }
 
 // keepLayout makes a layout durable.
 func (r *run) keepLayout(l remote.Layout) error {
-	begun := ""
+	values := map[string]string{metaTop: string(l.Top), metaHost: string(l.Host), metaBegun: ""}
 	if l.Begun {
-		begun = "yes"
+		values[metaBegun] = "yes"
 	}
-	return r.Store.SetMeta(map[string]string{metaTop: string(l.Top), metaHost: string(l.Host), metaBegun: begun})
+	if l.Gens != nil {
+		values[metaGens] = gensText(l.Gens)
+	}
+	if l.Changes != "" {
+		values[metaChanges] = l.Changes
+		values[metaChecked] = strconv.FormatInt(r.started.Unix(), 10)
+	}
+	return r.Store.SetMeta(values)
 }
 
 // bindAccount ties the manifest to the account that is signed in, once.
-func (r *run) bindAccount(ctx context.Context) error {
-	bound, err := r.Store.Meta(metaAccount)
+func (b *Backup) bindAccount(ctx context.Context) error {
+	bound, err := b.Store.Meta(metaAccount)
 	if err != nil {
 		return err
 	}
-	acc, err := r.Drive.Account(ctx)
+	acc, err := b.Drive.Account(ctx)
 	if err != nil {
 		return err
 	}
 	if bound != "" && bound != acc.PermissionID {
 		return &AccountError{acc.Email}
 	}
-	return r.Store.SetMeta(map[string]string{metaAccount: acc.PermissionID})
+	return b.Store.SetMeta(map[string]string{metaAccount: acc.PermissionID})
 }
 
 // hostLost forgets a host folder that is not on Drive any more, and all that
@@ -146,21 +157,27 @@ func (r *run) hostLost(ctx context.Context) error {
 	return r.Store.MarkLost(lost)
 }
 
-// gen returns the generation that Drive must hold and the one it will. The
-// next one stays the same until Drive is known to hold it.
-func (r *run) gen() (remote.Gen, error) {
-	now, err := r.metaNumber(metaGen)
+// gen returns the generations that Drive may hold, and makes up others.
+func (b *Backup) gen() (remote.Gen, error) {
+	text, err := b.Store.Meta(metaGens)
 	if err != nil {
 		return remote.Gen{}, err
 	}
-	next, err := r.metaNumber(metaNextGen)
-	if err != nil || next > now {
-		return remote.Gen{Now: now, Next: next}, err
+	var known []int64
+	for _, word := range strings.Fields(text) {
+		n, err := strconv.ParseInt(word, 10, 64)
+		if err != nil {
+			return remote.Gen{}, fmt.Errorf("read manifest: %s: %w", metaGens, err)
+		}
+		known = append(known, n)
 	}
-	// A copy of this state folder must not arrive at the same number.
-	r.newGen = true
-	next = now + 1 + mathrand.Int64N(1<<20)
-	return remote.Gen{Now: now, Next: next}, r.Store.SetMeta(map[string]string{metaNextGen: strconv.FormatInt(next, 10)})
+	all := slices.Clone(known)
+	return remote.Gen{Known: known, Next: func() (int64, error) {
+		// A copy of this state folder must not arrive at the same number.
+		next := 2 + mathrand.Int64N(1<<62)
+		all = append(all, next)
+		return next, b.Store.SetMeta(map[string]string{metaGens: gensText(all)})
+	}}, nil
 }
 
 func (r *run) metaNumber(key string) (int64, error) {
@@ -175,17 +192,24 @@ func (r *run) metaNumber(key string) (int64, error) {
 	return n, nil
 }
 
+func gensText(gens []int64) string {
+	return strings.Trim(fmt.Sprint(gens), "[]")
+}
+
 // environment gives remote what it needs of this run, and what to call when
 // Apply has returned: it flushes the journal.
 func (r *run) environment(ctx context.Context, stop context.CancelCauseFunc) (env remote.Env, done func() error, err error) {
 	if err := r.layout(ctx); err != nil {
 		return env, nil, err
 	}
+	if err := r.bind(); err != nil {
+		return env, nil, err
+	}
 	gen, err := r.gen()
 	if err != nil {
 		return env, nil, err
 	}
-	lay, err := r.knownLayout()
+	lay, err := knownLayout(r.Store)
 	if err != nil {
 		return env, nil, err
 	}
@@ -203,6 +227,7 @@ func (r *run) environment(ctx context.Context, stop context.CancelCauseFunc) (en
 		Journal: r.journal,
 		Gen:     gen,
 		Halt:    halt,
+		Claimed: r.claimed,
 		Sent:    func(n int) { r.progress.sent(int64(n)) },
 	}
 	return env, func() error { files.Close(); return flush() }, nil

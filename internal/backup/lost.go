@@ -18,7 +18,7 @@ func (r *run) lose(ctx context.Context, lost []manifest.FileID) error {
 	for _, id := range lost {
 		gone[id] = true
 	}
-	lay, err := r.knownLayout()
+	lay, err := knownLayout(r.Store)
 	if err != nil {
 		return err
 	}

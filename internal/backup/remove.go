@@ -112,7 +112,14 @@ func (b *Backup) Remove(ctx context.Context, list []Removable) (*Summary, error)
 			ids = append(ids, it.FileID)
 		}
 	}
-	failedIDs, err := b.Drive.Remove(ctx, ids)
+	var failedIDs map[manifest.FileID]error
+	err := r.checkBinding()
+	if err == nil {
+		err = r.claim(ctx)
+	}
+	if err == nil {
+		failedIDs, err = b.Drive.Remove(ctx, ids)
+	}
 	failedBlobs := map[remote.Blob]error{}
 	if err == nil {
 		failedBlobs, err = b.Drive.Unkeep(ctx, blobs)

@@ -84,7 +84,7 @@ func (r *run) goesOn(in manifest.Intent, s remote.State) bool {
 // settledFolders returns the folders that files were to be put into, as the
 // manifest and Drive have them.
 func (r *run) settledFolders(intents []manifest.Intent, states map[manifest.FileID]remote.State) (map[manifest.FolderID]manifest.FileID, error) {
-	lay, err := r.knownLayout()
+	lay, err := knownLayout(r.Store)
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +126,7 @@ func (r *run) settleChanges(changes []manifest.Intent, states map[manifest.FileI
 		return err
 	}
 	defer known.Close()
-	lay, err := r.knownLayout()
+	lay, err := knownLayout(r.Store)
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,7 @@ type Counts struct {
 	CreatedFolders int64 `json:"created_folders"`
 	MovedFolders   int64 `json:"moved_folders"`
 	DeletedFolders int64 `json:"deleted_folders"`
+	Mended         int64 `json:"mended"`  // items that somebody else touched on Drive, put right
 	Copied         int64 `json:"copied"`  // of created: copied on Drive, not sent
 	Ignored        int64 `json:"ignored"` // names met and not entered
 	Own            int64 `json:"own"`     // acb's own files
@@ -68,6 +69,13 @@ type Failure struct {
 	Reason string
 }
 
+// A Mended is an item that somebody else touched on Drive, and that was put
+// right, or sent again by this run's plan.
+type Mended struct {
+	Path manifest.Path // "" of the folder that holds the whole backup
+	What DriftKind
+}
+
 // A Summary is what a run did and what it left undone.
 type Summary struct {
 	Run        int64 // its number in the manifest; 0 for a dry run
@@ -80,6 +88,9 @@ type Summary struct {
 	Held       []plan.Held
 	Quota      string // why contents were no longer sent; "" if they were
 	NotCopied  string // why the manifest could not be copied; "" if it was, or need not be
+	Mended     []Mended
+	Unasked    string // why Drive was not asked what others changed, although it was time to; "" if it was
+	Listed     string // why all of Drive was listed for that; "" if it was not
 	Sources    []SourceSummary
 }
 

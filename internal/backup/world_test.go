@@ -41,6 +41,7 @@ type world struct {
 	now      func() time.Time                    // the scan's clock
 	log      slog.Handler                        // nil: none
 	signIn   func() (*http.Client, func() int64) // for one run; nil: the look-alike's own client
+	days     int                                 // that due has let pass
 
 	copyLimit int64 // of the manifest's copy on Drive
 
@@ -229,4 +230,13 @@ func (w *world) rename(from, to string) {
 func (w *world) remove(rel string) {
 	w.t.Helper()
 	w.must(os.RemoveAll(w.path(rel)))
+}
+
+// meta changes what the manifest keeps beside the tree.
+func (w *world) meta(values map[string]string) {
+	w.t.Helper()
+	store, err := manifest.Open(w.manifest)
+	w.must(err)
+	w.must(store.SetMeta(values))
+	w.must(store.Close())
 }

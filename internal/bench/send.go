@@ -134,7 +134,7 @@ func (l *payload) send(ctx context.Context) (float64, error) {
 			return &prefix{f, io.NewSectionReader(f, 0, l.size), l.stat()}, err
 		},
 		Still:   func(*plan.Op) error { return nil },
-		Journal: j, Gen: remote.Gen{Now: 1, Next: 2},
+		Journal: j, Gen: remote.Gen{Next: func() (int64, error) { return 2, nil }},
 	})
 	took := time.Since(start).Seconds()
 	if err == nil && res.Done != len(ops) {

@@ -71,6 +71,7 @@ type Safety struct {
 	MaxModify    float64 // likewise for updates
 	OnDelete     OnDelete
 	Rehash       time.Duration // every file is read again at least this often
+	CheckDrive   time.Duration // Drive is asked at least this often what others did there; 0: never
 	CrossDevices bool          // enter mount points inside a source
 }
 
@@ -115,10 +116,11 @@ func Default(file string, env Env) Config {
 			WritesPerSecond: 3,
 		},
 		Safety: Safety{
-			MaxDelete: 0.25,
-			MaxModify: 0.5,
-			OnDelete:  Trash,
-			Rehash:    30 * 24 * time.Hour,
+			MaxDelete:  0.25,
+			MaxModify:  0.5,
+			OnDelete:   Trash,
+			Rehash:     30 * day,
+			CheckDrive: 7 * day,
 		},
 		Log: Log{KeepDays: 90, KeepRuns: 1000},
 	}

@@ -38,6 +38,7 @@ var keys = []key{
 	{"safety.max_modify", func(l *loader, v value) { l.setShare(v, &l.config.Safety.MaxModify) }},
 	{"safety.on_delete", func(l *loader, v value) { l.setOnDelete(v) }},
 	{"safety.rehash", func(l *loader, v value) { l.setDuration(v, time.Hour, 3650*day, &l.config.Safety.Rehash) }},
+	{"safety.check_drive", func(l *loader, v value) { l.setOffOrDuration(v, time.Hour, 3650*day, &l.config.Safety.CheckDrive) }},
 	{"safety.cross_devices", func(l *loader, v value) { l.setBool(v, &l.config.Safety.CrossDevices) }},
 
 	{"log.dir", func(l *loader, v value) { l.setPath(v, &l.config.Log.Dir) }},

@@ -38,6 +38,7 @@ max_delete = "12.5%"
 max_modify = "100%"
 on_delete = "keep"
 rehash = "2w"
+check_drive = "off"
 cross_devices = true
 [log]
 level = "debug"
@@ -58,7 +59,7 @@ dir = "~/logs"
 	}); got != want {
 		t.Errorf("drive %+v\nwant %+v", got, want)
 	}
-	if got, want := c.Safety, (Safety{0.125, 1, Keep, 14 * day, true}); got != want {
+	if got, want := c.Safety, (Safety{0.125, 1, Keep, 14 * day, 0, true}); got != want {
 		t.Errorf("safety %+v\nwant %+v", got, want)
 	}
 	if got, want := c.Log, (Log{h.path("logs"), 90, 1000, slog.LevelDebug}); got != want {

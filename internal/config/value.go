@@ -195,6 +195,15 @@ func (l *loader) setDuration(v value, least, most time.Duration, to *time.Durati
 	}
 }
 
+// setOffOrDuration is setDuration with "off" for 0.
+func (l *loader) setOffOrDuration(v value, least, most time.Duration, to *time.Duration) {
+	if v.v == "off" {
+		*to = 0
+		return
+	}
+	l.setDuration(v, least, most, to)
+}
+
 var durationUnits = map[byte]time.Duration{'s': time.Second, 'm': time.Minute, 'h': time.Hour, 'd': day, 'w': 7 * day}
 
 // parseDuration reads whole numbers with units, such as "30d" or "1h30m".

@@ -51,6 +51,15 @@ type Source struct {
 // TokenRequests is how many requests have gone to the token endpoint.
 func (s *Source) TokenRequests() int64 { return s.requests.Load() }
 
+// Client returns who signs in: the id of the OAuth client, or the address of
+// the service account.
+func (s *Source) Client() string {
+	if s.creds.Kind == ServiceAccount {
+		return s.creds.Email
+	}
+	return s.creds.ClientID
+}
+
 // Token returns an access token that is good for some seconds at least. The
 // error of a sign-in that is over is a [*DeadError]; of one that may work
 // later, any other.

@@ -1,0 +1,238 @@
+package backup_test
+
+import (
+	"errors"
+	"path/filepath"
+	"testing"
+
+	"github.com/autocloudbackup/acb/internal/backup"
+	"github.com/autocloudbackup/acb/manifest"
+	"github.com/autocloudbackup/acb/remote"
+	"github.com/autocloudbackup/acb/remote/drivetest"
+)
+
+// clone returns the same disk and Drive seen through a copy of the state
+// folder, as it is now.
+func (w *world) clone() *world {
+	w.t.Helper()
+	c := *newWorld(w.t, drivetest.Options{})
+	c.dir, c.sources, c.srv, c.limits = w.dir, w.sources, w.srv, w.limits
+	w.keep(copyState(filepath.Dir(w.manifest), filepath.Dir(c.manifest)))
+	return &c
+}
+
+// stopped makes a run that must be stopped before it changes or sends anything.
+func (w *world) stopped() {
+	w.t.Helper()
+	before, sent := w.srv.Tree("root"), w.srv.Stats().ContentIn
+	sum := w.held()
+	c := &sum.Counts
+	if n := c.Created + c.Modified + c.Moved + c.Touched + c.Deleted + c.CreatedFolders; n > 0 || w.srv.Stats().ContentIn > sent {
+		w.t.Errorf("it went on: %+v", c)
+	}
+	if after := w.srv.Tree("root"); len(after) != len(before) {
+		w.t.Errorf("%d items on Drive, were %d", len(after), len(before))
+	}
+}
+
+// TestClonesInTurn: two copies of one state folder on machines that cannot be
+// told apart. Whoever is second is stopped, whatever it wants to do, and the
+// first goes on.
+func TestClonesInTurn(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		do   func(w *world)
+	}{
+		{"create", func(w *world) { w.write("docs/new", "new") }},
+		{"create a folder", func(w *world) { w.mkdir("docs/d") }},
+		{"update", func(w *world) { w.write("docs/f001", "changed") }},
+		{"move", func(w *world) { w.rename("docs/f001", "docs/moved") }},
+		{"trash", func(w *world) { w.remove("docs/f001") }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			first := newWorld(t, drivetest.Options{}, "docs")
+			first.fill("docs", 5)
+			first.ok()
+			second := first.clone()
+			c.do(first)
+			first.ok()
+			first.compare()
+			second.write("docs/second", "seen by the second first")
+			second.stopped()
+			second.stopped() // and does not learn that it may
+			first.write("docs/more", "more")
+			first.ok()
+			first.compare()
+			first.quiet()
+		})
+	}
+}
+
+// TestClonedInMidRun copies the state folder at every request of a run, a
+// first one and a later one, which then ends. The copy is stopped; or it has
+// all that the run did, and then the original is the one to be stopped.
+func TestClonedInMidRun(t *testing.T) {
+	for _, firstRun := range []bool{true, false} {
+		stopped, taken := 0, 0
+		for n := 0; ; n++ {
+			w := newWorld(t, drivetest.Options{}, "docs")
+			w.fill("docs/d", 3)
+			if !firstRun {
+				w.ok()
+				w.write("docs/d/new", "new")
+				w.write("docs/d/f001", "changed")
+				w.rename("docs/d", "docs/e")
+				w.remove("docs/e/f002")
+			}
+			var copied *world
+			begin := w.srv.Stats().Total()
+			w.srv.OnRequest(func(i int, _ drivetest.Info) {
+				if i-begin == n {
+					copied = w.clone()
+				}
+			})
+			w.ok()
+			w.srv.OnRequest(nil)
+			if copied == nil {
+				break
+			}
+			w.write("docs/later", "later")
+			sent := w.srv.Stats().ContentIn
+			if sum, err := copied.run(t.Context()); err == nil && len(sum.Conditions) == 0 {
+				taken++
+				copied.compare()
+				if more := w.srv.Stats().ContentIn - sent; more > int64(len("later")) {
+					t.Errorf("copied at request %d: %d bytes sent", n, more)
+				}
+				w.write("docs/later still", "later still")
+				w.stopped()
+			} else {
+				stopped++
+				w.ok()
+				w.compare()
+			}
+		}
+		if stopped == 0 {
+			t.Errorf("first run %v: %d copies went on, none was stopped", firstRun, taken)
+		}
+		t.Logf("first run %v: %d stopped, %d had everything", firstRun, stopped, taken)
+	}
+}
+
+// TestClonesAtOnce lets a copy run in the middle of a run of the original.
+func TestClonesAtOnce(t *testing.T) {
+	for n := 0; ; n++ {
+		first := newWorld(t, drivetest.Options{}, "docs")
+		first.fill("docs", 3)
+		first.ok()
+		second := first.clone()
+		first.write("docs/new", "new")
+		first.write("docs/f001", "changed")
+		first.remove("docs/f002")
+		met, begin, secondWon := false, first.srv.Stats().Total(), false
+		first.srv.OnRequest(func(i int, _ drivetest.Info) {
+			if met || i-begin != n {
+				return
+			}
+			met = true
+			sum, _ := second.run(t.Context())
+			secondWon = sum.ExitCode() == 0
+		})
+		sum, _ := first.run(t.Context())
+		first.srv.OnRequest(nil)
+		if !met {
+			break
+		}
+		if firstWon := sum.ExitCode() == 0; firstWon == secondWon {
+			t.Errorf("met at request %d: exit %d, the other went on: %v", n, sum.ExitCode(), secondWon)
+		}
+		winner, loser := first, second
+		if secondWon {
+			winner, loser = second, first
+		}
+		winner.compare()
+		winner.quiet()
+		winner.write("docs/last", "last")
+		loser.stopped()
+		winner.ok()
+		winner.compare()
+	}
+}
+
+// on binds a run to a machine and an OAuth client.
+func on(machine, client string) func(*backup.Backup) {
+	return func(b *backup.Backup) { b.Binding = backup.Binding{Machine: machine, Client: client} }
+}
+
+// TestElsewhere: a state folder on another machine, or with another OAuth
+// client, stops without asking anybody, whatever there is to do. What is not
+// known is no difference.
+func TestElsewhere(t *testing.T) {
+	w := newWorld(t, drivetest.Options{}, "docs")
+	w.fill("docs", 3)
+	w.ok()             // before machines were known
+	w.ok(on("m", "c")) // changes nothing, and so binds nothing
+	w.write("docs/new", "new")
+	w.ok(on("m", "c"))
+	var machine *backup.MachineError
+	var client *backup.ClientError
+	for _, c := range []struct {
+		machine, client string
+		want            any
+	}{
+		{"m", "c", nil}, {"", "c", nil}, {"m", "", nil}, {"", "", nil},
+		{"n", "c", &machine}, {"n", "", &machine}, {"m", "d", &client}, {"n", "d", &client},
+	} {
+		for _, change := range []func(){func() {}, func() { w.write("docs/more", c.machine+c.client+"more") }} {
+			change()
+			before := w.srv.Stats().Total()
+			sum, err := w.run(t.Context(), on(c.machine, c.client), w.due)
+			if stopped := c.want != nil; stopped != (sum.ExitCode() == 4) || stopped && !errors.As(err, c.want) || !stopped && err != nil {
+				t.Errorf("%+v: exit %d, %v", c, sum.ExitCode(), err)
+			}
+			if n := w.srv.Stats().Total() - before; c.want != nil && n > 0 {
+				t.Errorf("%+v: %d requests", c, n)
+			}
+		}
+	}
+	w.ok(on("m", "c"))
+	w.compare()
+}
+
+// TestAdopt: the copy that is adopted goes on, and the other one is stopped,
+// also where machines cannot be told apart.
+func TestAdopt(t *testing.T) {
+	for _, machines := range [][2]string{{"m", "n"}, {"m", "m"}, {"", ""}} {
+		w := newWorld(t, drivetest.Options{}, "docs")
+		w.fill("docs", 3)
+		w.ok(on(machines[0], "c"))
+		moved := w.clone()
+		if _, err := moved.adopt(on(machines[1], "d")); err == nil {
+			t.Error("adopted with another OAuth client")
+		}
+		found, err := moved.adopt(on(machines[1], "c"))
+		if err != nil || found.Host != hostName || found.Moved != (machines[0] != machines[1]) {
+			t.Fatalf("%+v %v", found, err)
+		}
+		w.write("docs/new", "new")
+		if sum, _ := w.run(t.Context(), on(machines[0], "c")); sum.ExitCode() != 4 || sum.Counts.Created > 0 {
+			t.Errorf("%v: the other copy went on: exit %d", machines, sum.ExitCode())
+		}
+		moved.ok(on(machines[1], "c"))
+		moved.compare()
+		var stale *remote.GenError
+		if _, err := w.adopt(on(machines[0], "c")); !errors.As(err, &stale) {
+			t.Errorf("%v: an old copy was adopted: %v", machines, err)
+		}
+		moved.quiet()
+	}
+}
+
+func (w *world) adopt(change ...func(*backup.Backup)) (backup.Adoption, error) {
+	w.t.Helper()
+	store, err := manifest.Open(w.manifest)
+	w.must(err)
+	defer store.Close()
+	return w.open(store, change...).Adopt(w.t.Context())
+}
