@@ -131,6 +131,9 @@ func (d *Drive) Apply(ctx context.Context, stages [][]*plan.Op, env Env) (Result
 	r := newRun(d, env, stages, stop)
 	defer func() { d.fresh = false }()
 	r.result.Halt = env.Halt
+	if d.fresh {
+		d.looked = d.opt.Now()
+	}
 	last := tailStage(stages)
 	for i, ops := range stages {
 		r.stage(ctx, ops, i == last)

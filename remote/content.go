@@ -65,6 +65,11 @@ func (r *run) deliver(ctx context.Context, op *plan.Op) (*sender, *drive.File, e
 	if e := r.halted(op); e != nil {
 		return nil, nil, e
 	}
+	if !op.Kind.Creates() {
+		if err := r.anew(ctx); err != nil {
+			return nil, nil, err
+		}
+	}
 	parent, err := r.parent(op.Parent)
 	if err != nil {
 		return nil, nil, err

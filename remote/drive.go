@@ -51,6 +51,8 @@ type Drive struct {
 	stall time.Duration // stallLimit; likewise
 	fresh bool          // HostFolder has just made the host folder; until the end of the next Apply
 
+	looked time.Time // when the generation was last found to be ours; of the Apply that runs
+
 	accountOnce sync.Mutex
 	account     *Account
 }

@@ -117,6 +117,7 @@ func (d *Drive) claim(ctx context.Context, host manifest.FileID, gen Gen, create
 		calls = append(calls, idsCall(min(n, maxIDs)))
 	}
 	sent := append(slices.Clone(gen.Known), next)
+	asked := d.opt.Now()
 	if err := d.send(ctx, calls, d.takeIDs); err != nil {
 		return sent, classify(err).about("check generation", "", host)
 	}
@@ -132,6 +133,7 @@ func (d *Drive) claim(ctx context.Context, host manifest.FileID, gen Gen, create
 		}
 		return sent, &GenError{}
 	}
+	d.looked = asked
 	return []int64{next}, nil
 }
 

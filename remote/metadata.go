@@ -28,7 +28,7 @@ func (r *run) metadata(ctx context.Context, ops []*plan.Op, last bool) {
 		began := r.d.opt.Now()
 		var calls []*call
 		for _, op := range block {
-			if c := r.prepare(op); c != nil {
+			if c := r.prepare(ctx, op); c != nil {
 				calls = append(calls, c)
 			}
 		}
@@ -56,7 +56,7 @@ func (r *run) metadata(ctx context.Context, ops []*plan.Op, last bool) {
 }
 
 // prepare makes the call of an operation; nil when it cannot be carried out.
-func (r *run) prepare(op *plan.Op) *call {
+func (r *run) prepare(ctx context.Context, op *plan.Op) *call {
 	if op.Kind.Trashes() {
 		if why := r.incomplete(op); why != "" {
 			r.hold(op, why)
@@ -64,7 +64,12 @@ func (r *run) prepare(op *plan.Op) *call {
 		}
 		yes := true
 		c := r.d.patchCall(op.FileID, &meta{Trashed: &yes}, trashFields)
-		c.op, c.before = op, func() error { return r.env.Still(op) }
+		c.op, c.before = op, func() error {
+			if err := r.anew(ctx); err != nil {
+				return err
+			}
+			return r.env.Still(op)
+		}
 		return c
 	}
 	if op.Kind == plan.Copy {

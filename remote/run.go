@@ -25,7 +25,7 @@ type run struct {
 
 	journal  sync.Mutex // held while the journal is told something
 	mending  sync.Mutex // held while somebody's trash is undone
-	claiming sync.Mutex // held until it is known whether this run may change anything
+	claiming sync.Mutex // held while it is found out whether this run may change anything
 	claimed  bool       // it may; under claiming
 
 	mu      sync.Mutex // guards what follows
