@@ -89,11 +89,18 @@ func (r *run) present(t *task, st fs.FileInfo) {
 			err = e
 		}
 	}
-	if !r.DryRun && t.want.Kind == manifest.File {
+	at := t.want.ModifiedAt()
+	switch {
+	case r.DryRun:
+	case t.want.Kind == manifest.Symlink:
+		if !st.ModTime().Equal(at) {
+			err = errors.Join(err, setLinkTime(t.dir.root, t.name, at))
+		}
+	default:
 		if mode := fileMode(t.want.Mode); st.Mode()&modeBits != mode && !t.dir.limits.plain {
 			err = errors.Join(err, t.dir.root.Chmod(t.name, mode))
 		}
-		if at := t.want.ModifiedAt(); !st.ModTime().Equal(at) {
+		if !st.ModTime().Equal(at) {
 			err = errors.Join(err, t.dir.root.Chtimes(t.name, time.Time{}, at))
 		}
 	}

@@ -1,8 +1,5 @@
 package restore
 
-// Shrink lowers what counts as a large file.
-func (r *Restore) Shrink(segment int64) { r.segment = segment }
-
 // SafeName shows what a name becomes at a target with some limits.
 func SafeName(windows, text bool, name string) string {
 	return limits{windows: windows, text: text}.safe(name)

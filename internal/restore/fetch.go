@@ -15,9 +15,9 @@ import (
 	"github.com/autocloudbackup/acb/manifest"
 )
 
-// largeSegment is the size of the parts in which a large file is fetched, several
+// largePart is the size of the parts in which a large file is fetched, several
 // at a time, and the most that an interruption costs, in bytes.
-const largeSegment = 16 << 20
+const largePart = 16 << 20
 
 // maxLink bounds what is fetched of a symlink's target, in bytes: longer than
 // any system allows.
@@ -29,7 +29,7 @@ func (r *run) fetch(ctx context.Context, t *task, temp string) (right bool, err 
 	switch {
 	case t.want.Kind == manifest.Symlink:
 		return r.fetchLink(ctx, t, temp)
-	case t.want.Size > r.segment:
+	case t.want.Size > r.part:
 		return r.fetchLarge(ctx, t, temp)
 	}
 	d := t.dir
@@ -111,7 +111,7 @@ func (r *run) fetchLink(ctx context.Context, t *task, temp string) (right bool, 
 // with those of a run before. Its sum is computed as they arrive.
 func (r *run) fetchLarge(ctx context.Context, t *task, temp string) (right bool, err error) {
 	for {
-		p, err := openPart(t.dir, temp, t.want.Size, r.segment)
+		p, err := openPart(t.dir, temp, t.want.Size, r.part)
 		if err != nil {
 			return false, err
 		}

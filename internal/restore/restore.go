@@ -26,15 +26,15 @@ import (
 type Restore struct {
 	View      manifest.View // used by Run's goroutine alone
 	Drive     *remote.Drive
-	Transfers int  // files fetched at a time, and parts of large ones; 0 means 4
-	Overwrite bool // move aside what is in the way
-	DryRun    bool // look and compare, and write and fetch nothing
+	Transfers int   // files fetched at a time, and parts of large ones; 0 means 4
+	Part      int64 // bytes of a part in which a large file is fetched; 0 means 16 MiB
+	Overwrite bool  // move aside what is in the way
+	DryRun    bool  // look and compare, and write and fetch nothing
 	Log       *slog.Logger
 	Now       func() time.Time
 	// Watch, when set, is told of each file as it ends, one at a time.
 	Watch func(Result)
 
-	segment  int64 // largeSegment; the package's tests lower it
 	progress progress
 }
 
@@ -81,8 +81,8 @@ func (r *Restore) Run(ctx context.Context, what []Selection) (*Summary, error) {
 		Restore: r, stop: stop, sum: &Summary{}, work: make(chan *task), lines: make(chan struct{}, n),
 		began: r.Now(), before: r.Drive.Stats(), pinned: map[remote.Blob]*pinned{},
 	}
-	if r.segment == 0 {
-		r.segment = largeSegment
+	if run.part = r.Part; run.part == 0 {
+		run.part = largePart
 	}
 	r.progress.begin()
 	var wg sync.WaitGroup
@@ -111,6 +111,7 @@ type run struct {
 	stop   context.CancelCauseFunc // ends the run early
 	work   chan *task
 	lines  chan struct{} // a place for each request that may be under way
+	part   int64         // Part, or its default
 	began  time.Time
 	before remote.Stats
 	tops   []*dir

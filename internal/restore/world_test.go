@@ -144,9 +144,8 @@ func (w *world) restore(ctx context.Context, run manifest.RunID, rels ...string)
 	defer known.Close()
 	r := &restore.Restore{
 		View: known.At(run), Drive: w.drive(), Transfers: 3, Overwrite: w.overwrite, DryRun: w.dryRun,
-		Log: discard, Now: w.Now, Watch: w.watch,
+		Log: discard, Now: w.Now, Watch: w.watch, Part: w.segment,
 	}
-	r.Shrink(w.segment)
 	var what []restore.Selection
 	for _, rel := range rels {
 		what = append(what, restore.Selection{Path: w.path(rel), Into: w.target})
