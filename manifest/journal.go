@@ -59,6 +59,7 @@ const (
 	EndDeleted     EndReason = "deleted"
 	EndRetired     EndReason = "retired"
 	EndPurged      EndReason = "purged"      // trashed on Drive by the user's word
+	EndUndone      EndReason = "undone"      // the run that made it was taken back
 	EndRemoved     EndReason = "removed"     // for good: nothing brings it back
 	EndLost        EndReason = "lost"        // Drive no longer had it
 	EndOverwritten EndReason = "overwritten" // on Drive, by somebody else

@@ -39,7 +39,7 @@ func (d *Drive) PutBack(ctx context.Context, fixes []Fix, done func(Fix, error))
 			done(f, c.err.about("put back", f.Path, f.FileID))
 			return
 		}
-		d.opt.Log.Warn("item was changed on Drive by somebody else, put back", "path", string(f.Path), "id", f.FileID,
+		d.opt.Log.Warn("put back", "path", string(f.Path), "id", f.FileID,
 			"moved", f.Parent != "", "renamed", f.Name != "", "trashed", f.Untrash)
 		done(f, nil)
 	})

@@ -5,6 +5,7 @@ import (
 
 	"github.com/autocloudbackup/acb/internal/plan"
 	"github.com/autocloudbackup/acb/manifest"
+	"github.com/autocloudbackup/acb/remote"
 )
 
 // An edit is a run that carries out changes which the user asked for, instead
@@ -14,6 +15,8 @@ type edit struct {
 	kind    string             // of the run, in the history
 	reason  manifest.EndReason // why what it takes away has ended
 	changes func(known *manifest.Reader) (manifest.Changes, error)
+	// open, when set, opens what an operation sends: what is on disk is not it.
+	open func(*plan.Op) (remote.Content, error)
 }
 
 // planEdit plans an edit. All of it belongs to one source for the planner.

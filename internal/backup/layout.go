@@ -230,6 +230,9 @@ func (r *run) environment(ctx context.Context, stop context.CancelCauseFunc) (en
 		Claimed: r.claimed,
 		Sent:    func(n int) { r.progress.sent(int64(n)) },
 	}
+	if r.edit != nil && r.edit.open != nil {
+		env.Open = r.edit.open
+	}
 	return env, func() error { files.Close(); return flush() }, nil
 }
 
