@@ -367,3 +367,37 @@ func TestInterruptedWhileMeasuring(t *testing.T) {
 		t.Errorf("%v, after %d of %d reads", err, reads, all)
 	}
 }
+
+// TestUnheard: when an answer was lost, a content of some size is not sent
+// again before Drive was asked for it; a small one costs less than the question.
+func TestUnheard(t *testing.T) {
+	for _, tt := range []struct {
+		size  int
+		e     drivetest.Effect
+		times int // that the content leaves
+	}{
+		{100 << 10, drivetest.Lost, 1}, {100 << 10, drivetest.LostAs(503), 1}, {100 << 10, drivetest.Torn, 1},
+		{100 << 10, drivetest.Cut, 2}, {100 << 10, drivetest.Unavailable, 2}, {100 << 10, drivetest.RateLimited, 2},
+		{1 << 10, drivetest.Lost, 2},
+	} {
+		for _, update := range []bool{false, true} {
+			h := newHouse(t, drivetest.Options{})
+			h.settle()
+			h.write("f", strings.Repeat("x", tt.size))
+			op := h.upload(manifest.Root, "f")
+			if update {
+				h.apply([]*plan.Op{op})
+				h.write("f", strings.Repeat("y", tt.size))
+				op = again(plan.Update, h.ack("f"))
+				op.Stat = h.disk["f"].stat
+			}
+			h.srv.ResetStats()
+			h.srv.Inject(drivetest.Nth(drivetest.UploadMulti, 0, tt.e))
+			r := h.apply([]*plan.Op{op})
+			h.check()
+			if n := h.srv.Stats().Requests[drivetest.UploadMulti]; r.Done != 1 || n != tt.times || h.srv.Hits() != 1 {
+				t.Errorf("%d bytes, %v, update %v: sent %d times, want %d; %+v", tt.size, tt.e, update, n, tt.times, r)
+			}
+		}
+	}
+}

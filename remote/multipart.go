@@ -31,7 +31,14 @@ func (s *sender) putSmall(ctx context.Context) (*drive.File, error) {
 	form, header := asMultipart(s.meta(), content)
 	method, address := s.target("multipart")
 	var f *drive.File
-	if e := s.run.d.try(ctx, 1, s.run.tries(), func(ctx context.Context) error {
+	unheard := false
+	if e := s.run.d.try(ctx, 1, s.run.tries(), func(ctx context.Context) (err error) {
+		if unheard && len(content) >= askFirst {
+			if f = s.arrived(ctx); f != nil {
+				return nil
+			}
+		}
+		defer func() { unheard = err != nil && classify(err).Class == Transient }()
 		resp, answer, err := s.post(ctx, upload{
 			method: method, address: address,
 			header: header, form: form,
@@ -47,6 +54,25 @@ func (s *sender) putSmall(ctx context.Context) (*drive.File, error) {
 		return nil, e
 	}
 	return f, nil
+}
+
+// askFirst is the size from which on, when an answer was lost, Drive is asked
+// whether the content has arrived before it is sent again, bytes: the question
+// costs about a kilobyte and a round trip.
+const askFirst = 32 << 10
+
+// arrived returns the file if Drive holds this content under its id as the
+// work of a request whose answer was lost. That it is not there, or not known,
+// means that the content goes again.
+func (s *sender) arrived(ctx context.Context) *drive.File {
+	c := s.run.d.getCall(s.op.FileID, fileFields)
+	s.run.d.exchange(ctx, []*call{c})
+	f, e := c.file()
+	if e != nil || !s.matches(f) || !s.create && (s.op.Old == nil || f.HeadRevisionId == s.op.Old.HeadRevision) {
+		return nil
+	}
+	s.run.d.opt.Log.Info("an earlier try had reached Drive", "path", string(s.op.Path), "id", s.op.FileID)
+	return f
 }
 
 // asMultipart returns what is sent of metadata and content in one request, and
