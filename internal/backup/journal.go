@@ -268,10 +268,13 @@ func (j *journal) tick(stop context.CancelCauseFunc) (done func() error) {
 	go func() {
 		t := time.NewTicker(commitEvery)
 		defer t.Stop()
+		heap := newHeapRoom()
+		defer heap.close()
 		var first error
 		for {
 			select {
 			case <-t.C:
+				heap.adjust()
 				if err := j.flush(); err != nil && first == nil {
 					first = err
 					stop(err) // a run that cannot remember must not go on

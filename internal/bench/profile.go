@@ -20,11 +20,13 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"runtime/pprof"
 	"time"
 )
 
 func init() {
+	debug.SetGCPercent(gcPercent) // as main does
 	base := filepath.Join(os.Getenv("ACB_BENCH_PROFILES"), fmt.Sprint(os.Getpid()))
 	f, err := os.Create(base + ".cpu")
 	if err != nil {
