@@ -55,10 +55,8 @@ func (d *Drive) List(ctx context.Context, installation string, trash bool, each 
 	return nil
 }
 
-// ListOwn is List for this installation, with what is in the trash.
-func (d *Drive) ListOwn(ctx context.Context, each func(manifest.FileID, State) error) error {
-	return d.List(ctx, d.opt.Installation, true, each)
-}
+// Installation returns the name of this installation, as in [Options].
+func (d *Drive) Installation() string { return d.opt.Installation }
 
 // listCall asks for a page of the items that a query finds; token is "" for
 // the first.

@@ -1,12 +1,9 @@
 package backup
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"maps"
-	"slices"
 	"strconv"
 	"time"
 
@@ -19,132 +16,131 @@ import (
 // after a first run of a million files.
 const compareAt = 50_000
 
-// Drifts asks Drive what somebody else did to what the manifest holds since it
-// was asked last: one request for a thousand changes, its own included, one
-// if there are none. Where the change log cannot be read from where it was read
-// last, all is listed, and why says so. Next is where to go on when what was
-// found is put right; the manifest keeps it then.
-func (b *Backup) Drifts(ctx context.Context) (found []Drift, next, why string, err error) {
-	lay, err := knownLayout(b.Store)
-	if err != nil {
-		return nil, "", "", err
+// A drifted is what was found by asking Drive.
+type drifted struct {
+	found  drifts
+	next   string // where to go on in the change log when what was found is put right
+	why    string // the change log could not be read from where it was read last; "" if it could
+	listed bool   // all that Drive has was listed
+	items  int64  // so many, then
+}
+
+// askDrive asks Drive what somebody else did to what the manifest holds since
+// it was asked last: one request for a thousand changes, its own included, one
+// if there are none. All is listed if full says so, or if the change log cannot
+// be read from where it was read last.
+func (b *Backup) askDrive(ctx context.Context, full bool) (*drifted, error) {
+	lay, err1 := knownLayout(b.Store)
+	token, err2 := b.Store.Meta(metaChanges)
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
 	}
-	token, err := b.Store.Meta(metaChanges)
-	if err != nil {
-		return nil, "", "", err
-	}
-	why = "it is not known where to begin"
+	l := &drifted{found: drifts{}, why: "it is not known where to begin", listed: full}
 	if token != "" {
-		found, next, err = b.changes(ctx, lay, token)
+		err := b.changes(ctx, lay, token, l)
 		var unreadable *remote.LogError
-		if !errors.As(err, &unreadable) {
-			return found, next, "", err
+		switch {
+		case err == nil:
+			l.why = ""
+		case errors.As(err, &unreadable):
+			l.why = unreadable.Error()
+		default:
+			return nil, err
 		}
-		why = unreadable.Error()
 	}
-	b.Log.Warn("Drive's change log cannot be used, everything is listed", "reason", why)
-	found, next, err = b.everything(ctx, lay)
-	return found, next, why, err
+	if l.why != "" {
+		b.Log.Warn("Drive's change log cannot be used, everything is listed", "reason", l.why)
+		l.listed = true
+		var err error
+		if l.next, err = b.Drive.ChangesStart(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if l.listed {
+		return l, b.listed(ctx, lay, l)
+	}
+	return l, nil
 }
 
 // changes compares what the change log names.
-func (b *Backup) changes(ctx context.Context, lay remote.Layout, token string) ([]Drift, string, error) {
+func (b *Backup) changes(ctx context.Context, lay remote.Layout, token string, l *drifted) error {
 	states := map[manifest.FileID]remote.State{}
-	found := drifts{}
 	next, err := b.Drive.Changes(ctx, token, func(page map[manifest.FileID]remote.State) error {
 		maps.Copy(states, page)
 		if len(states) < compareAt {
 			return nil
 		}
 		defer clear(states)
-		return b.compare(lay, states, found, nil)
+		return b.compare(lay, states, l.found)
 	})
 	if err == nil {
-		err = b.compare(lay, states, found, nil)
+		err = b.compare(lay, states, l.found)
 	}
-	if err != nil {
-		return nil, "", err
+	if err == nil {
+		l.next = next
+		err = b.confirm(ctx, l.found)
 	}
-	list, err := b.confirm(ctx, found)
-	return list, next, err
+	return err
 }
 
-// everything compares all that Drive lists of this installation. What a
-// listing lacks is looked up by id, for listings lag.
-func (b *Backup) everything(ctx context.Context, lay remote.Layout) ([]Drift, string, error) {
-	next, err := b.Drive.ChangesStart(ctx)
+// compare compares what Drive was seen to have with the manifest.
+func (b *Backup) compare(lay remote.Layout, states map[manifest.FileID]remote.State, found drifts) error {
+	known, err := b.Store.Reader()
 	if err != nil {
-		return nil, "", err
+		return err
 	}
-	states := map[manifest.FileID]remote.State{}
-	err = b.Drive.ListOwn(ctx, func(id manifest.FileID, s remote.State) error {
-		states[id] = s
-		return nil
-	})
-	if err != nil {
-		return nil, "", fmt.Errorf("look for what others changed: %w", err)
-	}
-	found := drifts{}
-	var missing []manifest.FileID
-	if err := b.compare(lay, states, found, func(id manifest.FileID) { missing = append(missing, id) }); err != nil {
-		return nil, "", err
-	}
-	if len(missing) > 0 {
-		more, err := b.Drive.Check(ctx, missing)
-		if err == nil {
-			err = b.compare(lay, more, found, nil)
-		}
-		if err != nil {
-			return nil, "", err
-		}
-	}
-	list, err := b.confirm(ctx, found)
-	return list, next, err
+	defer known.Close()
+	return found.compare(known, lay, states)
 }
 
-// drifts are what was found, the last that was seen of each item.
-type drifts map[manifest.FileID]Drift
-
-func (b *Backup) compare(lay remote.Layout, states map[manifest.FileID]remote.State, into drifts, unlisted func(manifest.FileID)) error {
-	if len(states) == 0 && unlisted == nil {
-		return nil
+// listed compares all that Drive lists of this installation.
+func (b *Backup) listed(ctx context.Context, lay remote.Layout, l *drifted) error {
+	intents, err := b.Store.Unsettled()
+	if err != nil {
+		return err
+	}
+	begun := make(map[manifest.FileID]bool, len(intents))
+	for _, in := range intents {
+		begun[idOf(in)] = true
 	}
 	known, err := b.Store.Reader()
 	if err != nil {
 		return err
 	}
 	defer known.Close()
-	c := comparison{known: known, layout: lay, states: states, unlisted: unlisted, see: func(d Drift) { into[d.Item] = d }}
-	return c.run()
+	found, items, err := Listed(ctx, b.Drive, b.Drive.Installation(), known, lay, begun)
+	for _, d := range found {
+		l.found[d.Item] = d
+	}
+	l.items = items
+	return err
 }
 
 // confirm looks up by id what seems to be gone, for a change log that says
-// "removed" does not tell deletion from other things. It returns all in the
-// order of their paths.
-func (b *Backup) confirm(ctx context.Context, found drifts) ([]Drift, error) {
+// "removed" does not tell deletion from other things.
+func (b *Backup) confirm(ctx context.Context, found drifts) error {
 	var gone []manifest.FileID
 	for id, d := range found {
 		if d.What.Has(Gone) {
 			gone = append(gone, id)
 		}
 	}
-	if len(gone) > 0 {
-		states, err := b.Drive.Check(ctx, gone)
-		if err != nil {
-			return nil, err
-		}
-		for id, s := range states {
-			d := found[id]
-			if d.judge(s); d.What == 0 {
-				delete(found, id)
-			} else {
-				found[id] = d
-			}
+	if len(gone) == 0 {
+		return nil
+	}
+	states, err := b.Drive.Check(ctx, gone)
+	if err != nil {
+		return err
+	}
+	for id, s := range states {
+		d := found[id]
+		if d.judge(s); d.What == 0 {
+			delete(found, id)
+		} else {
+			found[id] = d
 		}
 	}
-	return slices.SortedFunc(maps.Values(found), func(a, b Drift) int {
-		return cmp.Or(cmp.Compare(a.level, b.level), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Item, b.Item))
-	}), nil
+	return nil
 }
 
 // checkDrive puts right what somebody else did on Drive, if it is time to ask.
@@ -156,7 +152,7 @@ func (r *run) checkDrive(ctx context.Context) error {
 		return err
 	}
 	r.progress.phase("asking Drive what others changed")
-	found, next, why, err := r.Drifts(ctx)
+	seen, err := r.askDrive(ctx, false)
 	var answer *remote.Error
 	if errors.As(err, &answer) && (answer.Class == remote.Transient || answer.Class == remote.RateLimit) {
 		r.Log.Warn("Drive was not asked what others changed", "err", err)
@@ -166,15 +162,15 @@ func (r *run) checkDrive(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.sum.Listed = why
-	all, err := r.putRight(ctx, found)
+	r.sum.Listed = seen.why
+	all, err := r.putRight(ctx, seen.found.touched())
 	if _, lost := remote.IsLost(err); lost { // just now
 		return r.hostLost(ctx)
 	}
 	if err != nil || !all {
 		return err // asked again by the next run, from where this one began
 	}
-	return r.Store.SetMeta(map[string]string{metaChanges: next, metaChecked: strconv.FormatInt(r.started.Unix(), 10)})
+	return r.Store.SetMeta(map[string]string{metaChanges: seen.next, metaChecked: strconv.FormatInt(r.started.Unix(), 10)})
 }
 
 // checkDue reports whether Drive is to be asked: of a scan of all sources, if

@@ -1,7 +1,6 @@
 package backup
 
 import (
-	"errors"
 	"strings"
 
 	"github.com/autocloudbackup/acb/manifest"
@@ -9,15 +8,17 @@ import (
 )
 
 // A Drift is an item that Drive does not have as the manifest has it, because
-// somebody else has touched it: a person in the browser, or another program.
+// somebody else has touched it: a person in the browser, or another program. Or
+// one that Drive has in the host folder and the manifest does not know.
 type Drift struct {
 	What DriftKind
-	Path manifest.Path // "" of the host folder and the one above it
+	Path manifest.Path // "" of the host folder and the one above it; of an extra item, where it is on Drive
 	Item manifest.FileID
 	Old  manifest.Entry // of a file or symlink, as the manifest has it
 	Now  remote.State   // as Drive has it
 
 	in     manifest.FolderID // that it belongs into; notKept for the top folder
+	is     manifest.FolderID // of a folder below the top one, which is it
 	parent manifest.FileID   // Drive's id of that one
 	name   string            // "" where it is not ours to say
 	kind   manifest.Kind
@@ -32,16 +33,19 @@ type Drift struct {
 const notKept manifest.FolderID = -1
 
 // DriftKind is what somebody did to an item; several may hold.
-type DriftKind uint8
+type DriftKind uint16
 
 // The kinds.
 const (
-	Gone     DriftKind = 1 << iota // deleted for good, or not shown to this sign-in any more
-	Trashed                        // it, or a folder above it
-	Moved                          // into another folder
-	Renamed                        // likewise
-	Changed                        // it has another content
-	Replaced                       // it has the same content as a new revision
+	Gone      DriftKind = 1 << iota // deleted for good, or not shown to this sign-in any more
+	Trashed                         // it, or a folder above it
+	Moved                           // into another folder
+	Renamed                         // likewise
+	Changed                         // it has another content
+	Replaced                        // it has the same content as a new revision
+	Extra                           // made by this installation, in the host folder, and not in the manifest
+	Duplicate                       // such a one where another item stands, too
+	Damaged                         // what Drive sends of it is not what was saved
 )
 
 // Has reports whether any of the kinds holds.
@@ -50,81 +54,12 @@ func (k DriftKind) Has(kinds DriftKind) bool { return k&kinds != 0 }
 // String says what was done, as "moved and renamed".
 func (k DriftKind) String() string {
 	var words []string
-	for i, word := range []string{"deleted", "put into the trash", "moved", "renamed", "overwritten", "replaced by the same"} {
+	for i, word := range []string{"deleted", "put into the trash", "moved", "renamed", "overwritten", "replaced by the same", "not known", "there twice", "damaged"} {
 		if k.Has(1 << i) {
 			words = append(words, word)
 		}
 	}
 	return strings.Join(words, " and ")
-}
-
-// A comparison compares what Drive has with what the manifest says. Items that
-// the manifest does not know are none of its business.
-type comparison struct {
-	known  *manifest.Reader
-	layout remote.Layout
-	states map[manifest.FileID]remote.State
-	see    func(Drift) // told of what differs, folders before what is in them
-	// unlisted, when set, is told of what the manifest has and states lacks.
-	unlisted func(manifest.FileID)
-	folders  map[manifest.FolderID]compared
-}
-
-// compared is what the comparison keeps of a folder.
-type compared struct {
-	id            manifest.FileID
-	level         int
-	trashed, lost bool // it, or one above it
-}
-
-func (c *comparison) run() error {
-	c.folders = map[manifest.FolderID]compared{}
-	top := Drift{Item: c.layout.Top, in: notKept, kind: manifest.Dir}
-	c.folders[0] = compared{id: c.layout.Top, trashed: c.look(top)}
-	err := c.known.Walk(manifest.Root, func(p manifest.Path, row manifest.Row, files []manifest.Entry) error {
-		above := c.folders[row.Parent]
-		here := compared{id: row.FileID, level: above.level + 1, trashed: above.trashed, lost: above.lost || row.Flags.Has(manifest.Lost)}
-		d := Drift{Path: p, Item: row.FileID, in: row.Parent, kind: manifest.Dir, name: row.Name, time: row.ModTime}
-		if row.ID == manifest.Root {
-			here.id, d.Item, d.time = c.layout.Host, c.layout.Host, 0
-		}
-		if !row.Flags.Has(manifest.Lost) {
-			here.trashed = c.look(d) || here.trashed
-		}
-		c.folders[row.ID] = here
-		for _, e := range files {
-			if !e.Flags.Has(manifest.Lost) {
-				c.look(Drift{Path: p.Join(e.Name), Item: e.FileID, in: row.ID, kind: e.Kind, name: e.Name, time: e.ModTime, Old: e})
-			}
-		}
-		return nil
-	})
-	var damaged *manifest.DamagedError
-	if errors.As(err, &damaged) {
-		return nil // what is in it is unknown, and the scan says so
-	}
-	return err
-}
-
-// look compares one item, and reports whether it is in the trash.
-func (c *comparison) look(d Drift) (trashed bool) {
-	s, listed := c.states[d.Item]
-	if !listed {
-		if c.unlisted != nil {
-			c.unlisted(d.Item)
-		}
-		return false
-	}
-	above := c.folders[d.in]
-	d.parent, d.level, d.within, d.waits = above.id, above.level, above.trashed, above.lost
-	d.judge(s)
-	if d.within && !s.Explicit {
-		d.What &^= Trashed // that was not done to the item
-	}
-	if d.What != 0 {
-		c.see(d)
-	}
-	return s.Trashed
 }
 
 // judge compares the item with what Drive has. The names of the top and the

@@ -1,0 +1,164 @@
+package backup
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"hash/maphash"
+	"maps"
+	"slices"
+
+	"github.com/autocloudbackup/acb/manifest"
+	"github.com/autocloudbackup/acb/remote"
+)
+
+// Listed compares all that Drive lists of an installation with a manifest:
+// ⌈items/1000⌉ requests. Listings lag, and show what has been changed a moment
+// ago as it was. So whatever one lacks, has otherwise or has more of is looked
+// up by its id before it is judged: a request for 100 of such items.
+//
+// It tells what is gone, trashed, moved, renamed or overwritten; and as Extra
+// or Duplicate what the manifest does not know, of items in the host folder,
+// the topmost ones. What has been begun may be there or not. A manifest that
+// is damaged in places tells nothing of what is extra.
+//
+// In memory it holds 16 bytes an item, and what differs.
+func Listed(ctx context.Context, drive *remote.Drive, installation string, known *manifest.Reader, lay remote.Layout, begun map[manifest.FileID]bool) (found []Drift, items int64, err error) {
+	l := listing{seed: maphash.MakeSeed(), left: map[uint64]uint64{}}
+	damaged := eachItem(known, lay, func(d Drift) { l.left[l.key(d.Item)] = l.digest(&d) })
+	if damaged != nil && !isDamage(damaged) {
+		return nil, 0, damaged
+	}
+	err = drive.List(ctx, installation, true, func(id manifest.FileID, s remote.State) error {
+		items++
+		l.meet(id, s)
+		return nil
+	})
+	if err != nil {
+		return nil, 0, fmt.Errorf("compare Drive with the manifest: %w", err)
+	}
+	suspects := []manifest.FileID{lay.Top, lay.Host}
+	err = eachItem(known, lay, func(d Drift) {
+		if _, left := l.left[l.key(d.Item)]; left && d.Item != lay.Top && d.Item != lay.Host {
+			suspects = append(suspects, d.Item)
+		}
+	})
+	if err != nil && !isDamage(err) {
+		return nil, 0, err
+	}
+	if damaged == nil {
+		suspects = append(suspects, l.more...)
+	}
+	states, err := drive.Check(ctx, suspects)
+	if err != nil {
+		return nil, 0, fmt.Errorf("compare Drive with the manifest: %w", err)
+	}
+	into := drifts{}
+	if err := into.compare(known, lay, states); err != nil {
+		return nil, 0, err
+	}
+	if damaged == nil {
+		err = into.extras(known, lay, states, l.more, begun)
+	}
+	return into.sorted(), items, err
+}
+
+// A listing takes off what it meets as it should be.
+type listing struct {
+	seed maphash.Seed
+	left map[uint64]uint64 // of ids: the digest of what is expected, not met yet
+	more []manifest.FileID // that were not expected
+}
+
+func (l *listing) key(id manifest.FileID) uint64 { return maphash.String(l.seed, string(id)) }
+
+// digest is what an item should be as, in a number. That of two different
+// states is the same once in 2^64.
+func (l *listing) digest(d *Drift) uint64 {
+	var h maphash.Hash
+	h.SetSeed(l.seed)
+	put := func(words ...string) {
+		for _, w := range words {
+			h.WriteString(w)
+			h.WriteByte(0)
+		}
+	}
+	put(string(d.parent), d.name)
+	if d.kind != manifest.Dir {
+		h.Write(d.Old.MD5[:])
+		put(d.Old.HeadRevision)
+	}
+	return h.Sum64()
+}
+
+// meet takes an item of the listing. One that is in the trash only because
+// a folder above it is stands or falls with that one.
+func (l *listing) meet(id manifest.FileID, s remote.State) {
+	key := l.key(id)
+	want, expected := l.left[key]
+	is := Drift{parent: s.Parent, name: s.Name, kind: s.Kind, Old: manifest.Entry{Content: s.Content}}
+	switch {
+	case !expected && !s.Trashed:
+		l.more = append(l.more, id)
+	case expected && !s.Explicit && want == l.digest(&is):
+		delete(l.left, key)
+	}
+}
+
+// A spot is where an item is on Drive.
+type spot struct {
+	parent manifest.FileID
+	name   string
+}
+
+// extras adds what the manifest does not know of the items with the given
+// ids, if it is in the host folder, or another host folder beside it.
+func (found drifts) extras(known *manifest.Reader, lay remote.Layout, states map[manifest.FileID]remote.State, ids []manifest.FileID, begun map[manifest.FileID]bool) error {
+	extra := map[manifest.FileID]remote.State{}
+	above := map[manifest.FileID]Drift{} // of folders with something extra in them
+	for _, id := range ids {
+		if s := states[id]; !s.Absent && !s.Trashed && !begun[id] {
+			extra[id], above[s.Parent] = s, Drift{}
+		}
+	}
+	displaced, err := known.Displaced()
+	if err != nil {
+		return err
+	}
+	for _, e := range displaced {
+		delete(extra, e.FileID)
+	}
+	taken := map[spot]bool{{lay.Top, states[lay.Host].Name}: true}
+	for _, s := range extra {
+		at := spot{s.Parent, s.Name}
+		taken[at] = taken[at]
+	}
+	err = eachItem(known, lay, func(d Drift) {
+		delete(extra, d.Item)
+		at := spot{d.parent, d.name}
+		if _, asked := taken[at]; asked {
+			taken[at] = true
+		}
+		if _, asked := above[d.Item]; asked && d.in != notKept {
+			above[d.Item] = d
+		}
+	})
+	if err != nil {
+		return err
+	}
+	ids = slices.SortedFunc(maps.Keys(extra), func(a, b manifest.FileID) int { return cmp.Compare(a, b) })
+	for _, id := range ids {
+		s := extra[id]
+		at, up := spot{s.Parent, s.Name}, above[s.Parent]
+		if up.Item == "" && (s.Parent != lay.Top || !taken[at]) {
+			continue // below another one, or none of the backup
+		}
+		d := Drift{What: Extra, Path: up.Path.Join(s.Name), Item: id, Now: s, kind: s.Kind, level: up.level + 1, in: notKept}
+		if taken[at] {
+			d.What = Duplicate
+		}
+		taken[at] = true
+		found[id] = d
+	}
+	return nil
+}
