@@ -67,8 +67,8 @@ func (d *Drive) genCall(host manifest.FileID, next int64, known []int64) *call {
 }
 
 // claim makes sure, before the run begins anything, that its manifest is the
-// one that changed Drive last. Ids for what is to be created come along if
-// creates says so. A host folder that was made a moment ago needs no look.
+// one that changed Drive last. Ids for all that is to be created come along,
+// unless it may not come to that: creates says that it does. A host folder that was made a moment ago needs no look.
 func (r *run) claim(ctx context.Context, creates bool) error {
 	r.claiming.Lock()
 	defer r.claiming.Unlock()
@@ -80,7 +80,7 @@ func (r *run) claim(ctx context.Context, creates bool) error {
 		return fmt.Errorf("check generation: %w", err)
 	}
 	ahead := 0
-	if creates {
+	if creates || r.env.Halt == nil {
 		ahead = r.ahead
 	}
 	held, err := r.d.claim(ctx, host, r.env.Gen, ahead)
