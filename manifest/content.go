@@ -7,6 +7,7 @@ const (
 	coldHash  = 1 << iota // 32 bytes
 	coldMD5               // 16 bytes
 	coldSince             // the run less the content's before, if not the same
+	coldKept              // nothing
 )
 
 // packContents returns the record of what Drive holds for a folder's files, in
@@ -59,6 +60,9 @@ func appendContent(b []byte, before, c *Content) []byte {
 		b[head] |= coldMD5
 		b = append(b, c.MD5[:]...)
 	}
+	if c.Kept {
+		b[head] |= coldKept
+	}
 	if c.Since != before.Since {
 		b[head] |= coldSince
 		b = appendDelta(b, uint64(c.Since-before.Since))
@@ -69,10 +73,10 @@ func appendContent(b []byte, before, c *Content) []byte {
 // content takes what appendContent appended.
 func (d *decoder) content(before, c *Content) {
 	head := d.byte()
-	d.bad = d.bad || head >= coldSince<<1
+	d.bad = d.bad || head >= coldKept<<1
 	c.FileID = FileID(d.id())
 	c.HeadRevision = d.id()
-	c.Since = before.Since
+	c.Since, c.Kept = before.Since, head&coldKept != 0
 	if head&coldHash != 0 {
 		copy(c.Hash[:], d.take(32))
 		d.bad = d.bad || c.Hash.IsZero()

@@ -111,6 +111,7 @@ type Content struct {
 	HeadRevision string
 	Hash         Hash
 	MD5          MD5
+	Kept         bool  // Drive keeps it for good, also when another replaces it
 	Since        int64 // the run in which this version came to be; the store sets it
 }
 

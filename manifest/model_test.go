@@ -98,7 +98,7 @@ func (m *model) dropTree(id FolderID, st Step, run int64) {
 }
 
 func (m *model) entryWas(in FolderID, e Entry, st Step, run int64) {
-	m.Was = append(m.Was, fmt.Sprintln("entry", in, e.Name, e.Since, run, e.FileID, e.HeadRevision, e.Size, e.Hash, e.MD5, st.Reason))
+	m.Was = append(m.Was, fmt.Sprintln("entry", in, e.Name, e.Since, run, e.FileID, e.HeadRevision, e.Kept, e.Size, e.Hash, e.MD5, st.Reason))
 }
 
 func (m *model) folderWas(f Folder, run int64) {
@@ -137,7 +137,7 @@ func stored(t *testing.T, s *Store) *model {
 		t.Fatal(err)
 	}
 	for _, w := range were {
-		m.Was = append(m.Was, fmt.Sprintln("entry", w.Folder, w.Name, w.From, w.To, w.FileID, w.HeadRevision, w.Size, w.Hash, w.MD5, w.Reason))
+		m.Was = append(m.Was, fmt.Sprintln("entry", w.Folder, w.Name, w.From, w.To, w.FileID, w.HeadRevision, w.Kept, w.Size, w.Hash, w.MD5, w.Reason))
 	}
 	moves, err := r.folderVersions(selectFolderVersion)
 	if err != nil {
@@ -287,7 +287,7 @@ func (m *model) randomStep(r *rand.Rand, s *Store, ids *int) Step {
 			e.Inode, e.CTime, e.Day, e.Flags = r.Uint64(), r.Int64(), r.Int32(), Flags(r.IntN(8))
 			switch r.IntN(10) { // each of these makes a version, the others do not
 			case 0:
-				e.HeadRevision = string(someID(r, 51))
+				e.HeadRevision, e.Kept = string(someID(r, 51)), r.IntN(2) == 0
 			case 1:
 				e.Hash[5]++
 			case 2:

@@ -24,6 +24,7 @@ func someEntry(r *rand.Rand, name string) Entry {
 			FileID:       someID(r, 33),
 			HeadRevision: string(someID(r, 51)),
 			Since:        r.Int64N(20),
+			Kept:         r.IntN(3) == 0,
 		},
 	}
 	for i := range e.Hash {

@@ -62,6 +62,10 @@ func entryWas(c *conn, in FolderID, e *Entry, until int64, why EndReason) error 
 	if !e.Hash.IsZero() {
 		hash = e.Hash[:]
 	}
-	return c.exec("INSERT INTO entry_was VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		int64(in), e.Name, e.Since, until, string(e.FileID), e.HeadRevision, e.Size, md5, hash, e.ModTime, int64(e.Mode), int64(e.Kind), string(why))
+	kept := int64(0)
+	if e.Kept {
+		kept = 1
+	}
+	return c.exec("INSERT INTO entry_was VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		int64(in), e.Name, e.Since, until, string(e.FileID), e.HeadRevision, e.Size, md5, hash, e.ModTime, int64(e.Mode), int64(e.Kind), string(why), kept)
 }

@@ -20,7 +20,7 @@ type FolderVersion struct {
 // Now is the To of what has not ended, and the run of a View of today.
 const Now RunID = 1<<63 - 1
 
-const selectVersion = "SELECT folder, name, from_run, to_run, file_id, head_revision, size, md5, blake3, mtime, mode, kind, end_reason FROM entry_was "
+const selectVersion = "SELECT folder, name, from_run, to_run, file_id, head_revision, size, md5, blake3, mtime, mode, kind, end_reason, kept FROM entry_was "
 
 // EntriesWere returns the versions that were in a folder and are not any more,
 // by name and then from the oldest on; with a name, only those under that
@@ -38,6 +38,14 @@ func (r *Reader) FileWas(id FileID) ([]Version, error) {
 	return r.versions(selectVersion+"WHERE file_id = ? ORDER BY rowid", string(id))
 }
 
+// CountKept returns how many past contents of a file Drive keeps for good, as
+// far as the manifest knows.
+func (s *Store) CountKept(id FileID) (int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.c.number("SELECT count(DISTINCT head_revision) FROM entry_was WHERE file_id = ? AND kept", string(id))
+}
+
 func (r *Reader) versions(query string, args ...driver.Value) (list []Version, err error) {
 	err = r.eachVersion(query, func(v Version) error {
 		list = append(list, v)
@@ -50,7 +58,7 @@ func (r *Reader) eachVersion(query string, each func(Version) error, args ...dri
 	return r.c.query(query, func(v []driver.Value) error {
 		w := Version{Folder: FolderID(integer(v[0])), From: RunID(integer(v[2])), To: RunID(integer(v[3])), Reason: EndReason(text(v[12]))}
 		w.Name = text(v[1])
-		w.FileID, w.HeadRevision, w.Since = FileID(text(v[4])), text(v[5]), integer(v[2])
+		w.FileID, w.HeadRevision, w.Since, w.Kept = FileID(text(v[4])), text(v[5]), integer(v[2]), integer(v[13]) != 0
 		w.Size, w.ModTime, w.Mode, w.Kind = integer(v[6]), integer(v[9]), uint32(integer(v[10])), Kind(integer(v[11]))
 		copy(w.MD5[:], blob(v[7]))
 		copy(w.Hash[:], blob(v[8]))

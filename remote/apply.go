@@ -32,10 +32,23 @@ type Env struct {
 	Halt *Halt
 	// Claimed says that a Claim has found this manifest to be the right one.
 	Claimed bool
+	// Keep, when set, says how a new content is kept.
+	Keep func(*plan.Op) Keeping
 	// Sent, when set, is told of content bytes as they leave, in small
 	// numbers and from several goroutines.
 	Sent func(bytes int)
 }
+
+// Keeping says whether Drive is to keep a content for good, also when another
+// replaces it. What it keeps counts against its storage.
+type Keeping uint8
+
+// The ways of keeping.
+const (
+	Loose   Keeping = iota // as Drive does: 30 days, and 100 of a file
+	ForGood                // as far as Drive does: 200 of a file
+	Full                   // ForGood, if Drive did not keep as many of this file already
+)
 
 // A Content is one file opened for reading. Of a symlink, it is the target.
 type Content interface {
@@ -75,6 +88,7 @@ type Ack struct {
 	Op      *plan.Op
 	Content manifest.Content // what Drive now holds; of folders and trashes only the FileID
 	Stat    manifest.Stat    // of a content, as it was read; else the operation's own
+	Full    bool             // Drive should keep this content for good, and keeps as many of the file as it can
 	Bytes   int64            // content bytes sent, repeats included
 	Took    time.Duration
 }

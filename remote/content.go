@@ -52,7 +52,9 @@ func (r *run) content(ctx context.Context, op *plan.Op) {
 			r.refused(ctx, op, err, s != nil && s.counted)
 			return
 		}
-		r.ack(Ack{Op: op, Content: contentOf(f, s.facts.hash), Stat: s.stat, Bytes: sent}, began)
+		content := contentOf(f, s.facts.hash)
+		content.Kept = s.keep == ForGood && !s.earlier
+		r.ack(Ack{Op: op, Content: content, Stat: s.stat, Full: s.keep == Full, Bytes: sent}, began)
 		return
 	}
 }
@@ -87,6 +89,9 @@ func (r *run) deliver(ctx context.Context, op *plan.Op) (*sender, *drive.File, e
 		run: r, op: op, parent: parent, content: c, stat: st, kept: r.kept(op),
 		create: op.Kind.Creates() && !r.exists(op), counted: r.room.take(op),
 	}
+	if r.env.Keep != nil {
+		s.keep = r.env.Keep(op)
+	}
 	f, err := s.send(ctx)
 	return s, f, err
 }
@@ -108,8 +113,10 @@ type sender struct {
 	stat    manifest.Stat    // when it was opened
 	create  bool             // a new item; otherwise new content for one there is
 	kept    manifest.Session // what an earlier try has sent of it
-	clamp   bool             // the modification time was refused
-	counted bool             // by room
+	keep    Keeping
+	earlier bool // an earlier try has brought it there, and may not have asked to keep it
+	clamp   bool // the modification time was refused
+	counted bool // by room
 	facts   facts
 	sent    counted
 }
@@ -119,6 +126,7 @@ func (s *sender) send(ctx context.Context) (*drive.File, error) {
 	log := s.run.d.opt.Log
 	renewed := false
 	for wrong := 0; ; {
+		s.earlier = false
 		f, err := s.put(ctx)
 		if err == nil {
 			if s.matches(f) {
@@ -148,6 +156,11 @@ func (s *sender) send(ctx context.Context) (*drive.File, error) {
 			if err := s.run.renew(ctx, s.op); err != nil {
 				return nil, err
 			}
+		case e.Status == 403 && e.Class == Permanent && s.keep == ForGood && !s.create:
+			// Drive keeps 200 contents of a file for good, and is not known to
+			// refuse more with a reason of its own.
+			log.Warn("refused, sent again as one that Drive need not keep for good", "path", string(s.op.Path), "id", s.op.FileID, "reason", e.Reason)
+			s.keep = Full
 		case e.Status == 400 && !s.clamp && oddTime(s.stat.ModTime, s.run.d.opt.Now()):
 			s.clamp = true
 		case e.Class == NotFound && s.create:
@@ -189,6 +202,7 @@ func (s *sender) adopt(ctx context.Context) (*drive.File, error) {
 	if !s.matches(f) {
 		return nil, nil
 	}
+	s.earlier = true
 	s.run.d.opt.Log.Info("an earlier try had reached Drive", "path", string(s.op.Path), "id", s.op.FileID)
 	return f, nil
 }

@@ -23,12 +23,18 @@ func (r *run) copyCall(op *plan.Op, parent manifest.FileID, clamp bool) *call {
 	m := r.d.newItem(op.FileID, op.Name, op.Stat, parent, clamp)
 	m.MimeType = ""
 	m.AppProperties.hash = op.File.Twin.Hash.String()
+	query := r.d.shared(url.Values{"fields": {fileFields}})
+	if r.forGood(op) {
+		query.Set("keepRevisionForever", "true")
+	}
 	return &call{
 		method: http.MethodPost, path: filePath(op.File.Twin.FileID) + "/copy",
-		query: r.d.shared(url.Values{"fields": {fileFields}}), body: m, op: op,
+		query: query, body: m, op: op,
 		before: func() error { return r.asScanned(op) }, tries: r.tries(),
 	}
 }
+
+func (r *run) forGood(op *plan.Op) bool { return r.env.Keep != nil && r.env.Keep(op) == ForGood }
 
 // asScanned returns why a file is not what the scan has read any more.
 func (r *run) asScanned(op *plan.Op) error {
@@ -92,7 +98,9 @@ func (r *run) copied(ctx context.Context, c *call, began time.Time) {
 	case err != nil:
 		r.refused(ctx, op, err, false)
 	default:
-		r.ack(Ack{Op: op, Stat: op.Stat, Content: contentOf(f, op.File.Twin.Hash)}, began)
+		content := contentOf(f, op.File.Twin.Hash)
+		content.Kept = r.forGood(op)
+		r.ack(Ack{Op: op, Stat: op.Stat, Content: content}, began)
 	}
 }
 

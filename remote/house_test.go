@@ -64,6 +64,7 @@ type house struct {
 	gens    []int64 // that the manifest knows
 	lastGen int64   // that any copy of it has made up
 	onDone  func(remote.Ack) error
+	keep    remote.Keeping // what Env.Keep says
 }
 
 // file is one file on the disk.
@@ -218,7 +219,10 @@ func (h *house) Done(a remote.Ack) error {
 func (h *house) Failed(op *plan.Op, err error) { h.failed[op.Path] = err }
 
 func (h *house) env() remote.Env {
-	return remote.Env{Folder: h.Folder, Open: h.Open, Still: h.Still, Journal: h, Gen: remote.Gen{Known: h.gens, Next: h.nextGen}}
+	return remote.Env{
+		Folder: h.Folder, Open: h.Open, Still: h.Still, Journal: h, Gen: remote.Gen{Known: h.gens, Next: h.nextGen},
+		Keep: func(*plan.Op) remote.Keeping { return h.keep },
+	}
 }
 
 // apply carries out stages and fails the test on an error.

@@ -161,6 +161,7 @@ func (r *run) answered(ctx context.Context, c *call, began time.Time) {
 	content := manifest.Content{FileID: op.FileID}
 	if op.Kind == plan.MoveFile || op.Kind == plan.Patch {
 		content = contentOf(f, op.Old.Hash)
+		content.Kept = op.Old.Kept && content.HeadRevision == op.Old.HeadRevision
 	}
 	r.ack(Ack{Op: op, Stat: op.Stat, Content: content}, began)
 }

@@ -105,6 +105,9 @@ func (s *sender) readWhole(buf *[]byte) ([]byte, error) {
 // target returns the method and address for the content.
 func (s *sender) target(uploadType string) (method, address string) {
 	q := s.run.d.shared(url.Values{"uploadType": {uploadType}, "fields": {fileFields}})
+	if s.keep == ForGood {
+		q.Set("keepRevisionForever", "true")
+	}
 	if s.create {
 		return http.MethodPost, s.run.d.url("upload/drive/v3/files", q)
 	}

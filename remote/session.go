@@ -34,6 +34,7 @@ var errGone = errors.New("the half-sent upload cannot be gone on with")
 // open begins a session and has the journal keep it.
 func (s *sender) open(ctx context.Context) (*session, error) {
 	d := s.run.d
+	s.earlier = false
 	m := s.meta()
 	method, address := s.target("resumable")
 	ses := &session{total: s.stat.Size, sum: newDigest(), Session: manifest.Session{
@@ -106,6 +107,7 @@ func (s *sender) takeUp(ctx context.Context) (*session, *drive.File, error) {
 		return nil, nil, fmt.Errorf("%w: it was begun at another endpoint", errGone)
 	}
 	t := s.run.tries()
+	s.earlier = true
 	f, err := s.ask(ctx, ses, &t)
 	switch {
 	case err != nil:

@@ -19,7 +19,7 @@ func (a *app) historyCommand() *cobra.Command {
 		Long: `History tells every version that was backed up at a path, the newest first: since
 which run, until which and why, and until when Drive should keep it. Drive keeps
 what is in its trash and what was replaced for 30 days, of a file at most 100
-old contents, and pinned ones for good. Where the file was before, or went to,
+old contents, and for good what it was asked to keep so (keep_revisions). Where the file was before, or went to,
 is told too.
 
 ` + exitCodesHelp,
@@ -101,7 +101,7 @@ func (h *historian) version(p manifest.Path, v manifest.Version) error {
 		fmt.Fprintf(h.out, ", BLAKE3 %.12s", v.Hash.String())
 	}
 	if v.To == manifest.Now {
-		fmt.Fprintf(h.out, "\n          it is what Drive holds: %s\n", fileLink(v.FileID))
+		fmt.Fprintf(h.out, "\n          %s: %s\n", kept, fileLink(v.FileID))
 		return nil
 	}
 	until, err := h.run(v.To)
@@ -117,24 +117,49 @@ func (h *historian) kept(v manifest.Version) (string, error) {
 	switch {
 	case v.Flags.Has(manifest.Lost), v.Reason == manifest.EndLost, v.Reason == manifest.EndRemoved:
 		return "Drive no longer has it", nil
+	case v.To == manifest.Now && v.Kept:
+		return "it is what Drive holds, and keeps for good", nil
 	case v.To == manifest.Now:
 		return "it is what Drive holds", nil
 	case v.Reason == manifest.EndMoved, v.Reason == manifest.EndTouched, v.Reason == manifest.EndRetired:
 		return "its content went on", nil
 	}
-	until, err := h.run(v.To)
+	to, where := v.To, "among the file's revisions"
+	switch trashed, err := h.trashed(v.FileID); {
+	case err != nil:
+		return "", err
+	case toTrash(v.Reason):
+		where = "in its trash"
+	case v.Kept && trashed == 0:
+		return "Drive keeps it for good", nil
+	case v.Kept: // what is kept goes with its file
+		to, where = trashed, "in its trash"
+	}
+	until, err := h.run(to)
 	if err != nil {
 		return "", err
-	}
-	where := "among the file's revisions"
-	if v.Reason == manifest.EndDeleted || v.Reason == manifest.EndPurged {
-		where = "in its trash"
 	}
 	end := until.Started.Add(keptFor)
 	if h.now().After(end) {
 		return fmt.Sprintf("Drive had it %s until about %s", where, h.day(end)), nil
 	}
 	return fmt.Sprintf("Drive has it %s until about %s", where, h.day(end)), nil
+}
+
+func toTrash(why manifest.EndReason) bool {
+	return why == manifest.EndDeleted || why == manifest.EndPurged
+}
+
+// trashed returns the run that put a file into the trash for the last time, 0
+// if none did.
+func (h *historian) trashed(id manifest.FileID) (by manifest.RunID, err error) {
+	were, err := h.known.FileWas(id)
+	for _, v := range were {
+		if toTrash(v.Reason) {
+			by = max(by, v.To)
+		}
+	}
+	return by, err
 }
 
 // place tells of a folder.

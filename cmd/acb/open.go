@@ -142,7 +142,7 @@ func (a *app) open(command string, dryRun bool) (s *session, err error) {
 		Store: store, Drive: drive, Log: s.log.Logger, TokenRequests: tokens,
 		CopyLimit:  cfg.Drive.ManifestCopy,
 		Binding:    s.binding,
-		CheckDrive: cfg.Safety.CheckDrive,
+		CheckDrive: cfg.Safety.CheckDrive, KeepRevisions: cfg.Safety.KeepRevisions,
 	}
 	return s, nil
 }

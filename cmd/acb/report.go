@@ -73,6 +73,13 @@ func (a *app) report(sum *backup.Summary, s *session, dryRun bool) {
 	for _, h := range sum.Held {
 		a.reportHeld(h, s)
 	}
+	for i, path := range sum.NotKept {
+		if i == limit {
+			fmt.Fprintf(a.err, "acb: and %d more, see the log\n", len(sum.NotKept)-i)
+			break
+		}
+		fmt.Fprintf(a.err, "acb: saved, but not kept for good when it changes again: %s: Drive keeps 200 versions of a file\n", shown(path))
+	}
 	if sum.NotCopied != "" {
 		fmt.Fprintf(a.err, "acb: the manifest could not be copied: %s\n", plain(sum.NotCopied))
 	}
@@ -278,6 +285,9 @@ func (a *app) reportJSON(sum *backup.Summary, dryRun bool) error {
 	}
 	for _, f := range sum.Unsaved {
 		put(jsonItem{"unsaved", exact(f.Path), f.Reason})
+	}
+	for _, p := range sum.NotKept {
+		put(jsonItem{"not_kept", exact(p), "Drive keeps 200 versions of a file for good"})
 	}
 	for _, m := range sum.Mended {
 		put(jsonItem{"mended", mendedPath(m, exact), m.What.String()})

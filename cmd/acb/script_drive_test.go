@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"os"
 	"path"
 	"path/filepath"
@@ -42,6 +43,7 @@ var driveCommands = map[string]struct {
 	"move":      {"PATH FOLDER    puts it into another folder", (*stage).move},
 	"rename":    {"PATH NAME      gives it another name", (*stage).rename},
 	"write":     {"PATH TEXT      replaces its content", (*stage).write},
+	"keep":      {"PATH N         gives it N contents that are kept for good", (*stage).keep},
 	"fault":     {"WHICH EFFECT | off   lets requests go wrong, see faultOf", (*stage).fault},
 	"hits":      {"N              the fault struck so often; + for at least once", (*stage).hits},
 	"interrupt": {"KIND N [SIGNAL]...   sends int, or what is named of int, term and kill, to the acb that holds the lock at the N-th request of a kind", (*stage).interrupt},
@@ -142,6 +144,31 @@ func (s *stage) rename(args []string) error {
 
 func (s *stage) write(args []string) error {
 	return s.each(args, 2, func(id string) error { return s.SetContent(id, []byte(args[1])) })
+}
+
+func (s *stage) keep(args []string) error {
+	return s.each(args, 2, func(id string) error {
+		n, err := strconv.Atoi(args[1])
+		for i := 0; i < n && err == nil; i++ {
+			if err = s.SetContent(id, fmt.Append(nil, "kept ", i)); err != nil {
+				break
+			}
+			var req *http.Request
+			req, err = http.NewRequest(http.MethodPatch, s.URL+"/drive/v3/files/"+id+"/revisions/head", strings.NewReader(`{"keepForever":true}`))
+			if err != nil {
+				break
+			}
+			req.Header.Set("Content-Type", "application/json")
+			var resp *http.Response
+			if resp, err = s.Client().Do(req); err == nil {
+				resp.Body.Close()
+				if resp.StatusCode != http.StatusOK {
+					err = fmt.Errorf("keep: %s", resp.Status)
+				}
+			}
+		}
+		return err
+	})
 }
 
 func (s *stage) revoke([]string) error { s.RevokeTokens(); return nil }

@@ -28,6 +28,8 @@ type Backup struct {
 	// bytes as they are sent; 0 keeps none there.
 	CopyLimit int64
 	Binding   Binding // where this is; the manifest must belong there
+	// KeepRevisions has Drive keep every content for good.
+	KeepRevisions bool
 	// CheckDrive is how often Drive is asked what somebody else did to the
 	// backup; 0 means never.
 	CheckDrive time.Duration

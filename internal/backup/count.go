@@ -15,6 +15,9 @@ import (
 func (j *journal) acked(ack remote.Ack) {
 	j.tell(ack, nil)
 	j.sum.Counts.add(ack.Op, int64(ack.Op.FileCount()))
+	if ack.Full {
+		j.sum.NotKept = append(j.sum.NotKept, ack.Op.Path)
+	}
 	j.costly = costlier(j.costly, reportMost, Cost{ack.Op.Path, ack.Bytes})
 	if j.pass > 0 && ack.Op.File != nil && ack.Op.File.Old != nil {
 		j.sum.Counts.Unchanged-- // as which the first pass saw it

@@ -228,12 +228,36 @@ func (r *run) environment(ctx context.Context, stop context.CancelCauseFunc) (en
 		Gen:     gen,
 		Halt:    halt,
 		Claimed: r.claimed,
+		Keep:    r.keep,
 		Sent:    func(n int) { r.progress.sent(int64(n)) },
 	}
 	if r.edit != nil && r.edit.open != nil {
 		env.Open = r.edit.open
 	}
 	return env, func() error { files.Close(); return flush() }, nil
+}
+
+// mostKept is how many contents of a file Drive keeps for good.
+// Source: Drive API guide, "Manage file revisions".
+const mostKept = 200
+
+// keep says how Drive is to keep what op sends. That of a file which cannot be
+// told is asked for, and refused if there are too many.
+func (r *run) keep(op *plan.Op) remote.Keeping {
+	if !r.KeepRevisions {
+		return remote.Loose
+	}
+	if op.Old == nil {
+		return remote.ForGood
+	}
+	n, err := r.Store.CountKept(op.FileID)
+	if op.Old.Kept {
+		n++
+	}
+	if err == nil && n >= mostKept {
+		return remote.Full
+	}
+	return remote.ForGood
 }
 
 // open opens what op sends. If a symlink is there now instead of a file, or

@@ -86,8 +86,9 @@ type Summary struct {
 	Failures   []Failure
 	Unsaved    []Failure // not failed and yet not protected: unlistable folders, mount points, ...
 	Held       []plan.Held
-	Quota      string // why contents were no longer sent; "" if they were
-	NotCopied  string // why the manifest could not be copied; "" if it was, or need not be
+	Quota      string          // why contents were no longer sent; "" if they were
+	NotCopied  string          // why the manifest could not be copied; "" if it was, or need not be
+	NotKept    []manifest.Path // whose new contents Drive does not keep for good, as it keeps as many as it does of a file
 	Mended     []Mended
 	Unasked    string // why Drive was not asked what others changed, although it was time to; "" if it was
 	Listed     string // why all of Drive was listed for that; "" if it was not

@@ -67,12 +67,14 @@ type Limits struct {
 
 // Safety holds what keeps a mistake from reaching the backup.
 type Safety struct {
-	MaxDelete    float64 // share of a source's files, 0 to 1, above which deletions are held back; 1 is off
-	MaxModify    float64 // likewise for updates
-	OnDelete     OnDelete
-	Rehash       time.Duration // every file is read again at least this often
-	CheckDrive   time.Duration // Drive is asked at least this often what others did there; 0: never
-	CrossDevices bool          // enter mount points inside a source
+	MaxDelete float64 // share of a source's files, 0 to 1, above which deletions are held back; 1 is off
+	MaxModify float64 // likewise for updates
+	OnDelete  OnDelete
+	// KeepRevisions has Drive keep every version for good.
+	KeepRevisions bool
+	Rehash        time.Duration // every file is read again at least this often
+	CheckDrive    time.Duration // Drive is asked at least this often what others did there; 0: never
+	CrossDevices  bool          // enter mount points inside a source
 }
 
 // OnDelete says what becomes on Drive of a file that was deleted on disk.

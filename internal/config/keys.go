@@ -37,6 +37,7 @@ var keys = []key{
 	{"safety.max_delete", func(l *loader, v value) { l.setShare(v, &l.config.Safety.MaxDelete) }},
 	{"safety.max_modify", func(l *loader, v value) { l.setShare(v, &l.config.Safety.MaxModify) }},
 	{"safety.on_delete", func(l *loader, v value) { l.setOnDelete(v) }},
+	{"safety.keep_revisions", func(l *loader, v value) { l.setKeepRevisions(v) }},
 	{"safety.rehash", func(l *loader, v value) { l.setDuration(v, time.Hour, 3650*day, &l.config.Safety.Rehash) }},
 	{"safety.check_drive", func(l *loader, v value) { l.setOffOrDuration(v, time.Hour, 3650*day, &l.config.Safety.CheckDrive) }},
 	{"safety.cross_devices", func(l *loader, v value) { l.setBool(v, &l.config.Safety.CrossDevices) }},

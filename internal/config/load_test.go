@@ -40,6 +40,7 @@ on_delete = "keep"
 rehash = "2w"
 check_drive = "off"
 cross_devices = true
+keep_revisions = "all"
 [log]
 level = "debug"
 dir = "~/logs"
@@ -59,7 +60,7 @@ dir = "~/logs"
 	}); got != want {
 		t.Errorf("drive %+v\nwant %+v", got, want)
 	}
-	if got, want := c.Safety, (Safety{0.125, 1, Keep, 14 * day, 0, true}); got != want {
+	if got, want := c.Safety, (Safety{0.125, 1, Keep, true, 14 * day, 0, true}); got != want {
 		t.Errorf("safety %+v\nwant %+v", got, want)
 	}
 	if got, want := c.Log, (Log{h.path("logs"), 90, 1000, slog.LevelDebug}); got != want {

@@ -259,6 +259,17 @@ func (l *loader) setCron(v value) {
 	}
 }
 
+func (l *loader) setKeepRevisions(v value) {
+	if s, ok := l.text(v); ok {
+		switch s {
+		case "all", "none":
+			l.config.Safety.KeepRevisions = s == "all"
+		default:
+			l.fail(v, `there is no %q: write "all" or "none"`, s)
+		}
+	}
+}
+
 func (l *loader) setOnDelete(v value) {
 	if s, ok := l.text(v); ok {
 		switch o := OnDelete(s); o {

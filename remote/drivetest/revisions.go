@@ -9,6 +9,21 @@ import (
 // maxPinned is the most revisions of a file kept forever. Source: the guide on revisions.
 const maxPinned = 200
 
+// errPinned refuses one revision more. Which reason Drive gives is not known.
+func errPinned() error {
+	return errForbidden("forbidden", "The limit of %d revisions kept forever has been exceeded.", maxPinned)
+}
+
+// pinned counts the revisions kept forever.
+func (it *item) pinned() (n int) {
+	for _, r := range it.Revs {
+		if r.Keep {
+			n++
+		}
+	}
+	return n
+}
+
 func (c *call) revisionValue(r *revision, m mask) any {
 	v := map[string]any{
 		"kind": "drive#revision", "id": r.ID, "mimeType": r.Mime, "modifiedTime": timestamp(r.Modified), "keepForever": r.Keep,
@@ -137,14 +152,8 @@ func (c *call) updateRevision() (any, error) {
 		return nil, &apiError{code: 400, reason: "illegalKeepForeverModification", message: "A revision that is kept forever stays so."}
 	}
 	if keep && !r.Keep {
-		pinned := 0
-		for _, x := range it.Revs {
-			if x.Keep {
-				pinned++
-			}
-		}
-		if pinned >= maxPinned {
-			return nil, errForbidden("forbidden", "The limit of %d revisions kept forever has been exceeded.", maxPinned)
+		if it.pinned() >= maxPinned {
+			return nil, errPinned()
 		}
 		before := it.used()
 		twin := *r

@@ -98,6 +98,9 @@ func (c *call) checkChange(it *item, e *edit, content bool) (*item, error) {
 	if content && it.head() == nil {
 		return nil, errForbidden("fileNotDownloadable", "Only files with binary content can be replaced.")
 	}
+	if content && c.flag("keepRevisionForever") && it.pinned() >= maxPinned {
+		return nil, errPinned()
+	}
 	if content && native(e.mime) {
 		return nil, errBad("A file with content cannot become %s.", e.mime)
 	}
