@@ -36,11 +36,7 @@ func (a *app) diff(ctx context.Context, args []string, asJSON bool) error {
 	if len(args) == 0 {
 		return a.scan(ctx, scanFlags{dryRun: true, json: asJSON})
 	}
-	cfg, err := a.readingConfig()
-	if err != nil {
-		return err
-	}
-	known, err := a.view(cfg)
+	_, known, err := a.read()
 	if err != nil {
 		return err
 	}

@@ -44,11 +44,7 @@ until which it was there. It works while a backup runs, and sends nothing.
 }
 
 func (a *app) find(f findFlags, args []string) error {
-	cfg, err := a.readingConfig()
-	if err != nil {
-		return err
-	}
-	known, err := a.view(cfg)
+	_, known, err := a.read()
 	if err != nil {
 		return err
 	}

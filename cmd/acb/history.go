@@ -33,11 +33,7 @@ is told too.
 }
 
 func (a *app) history(arg string, asJSON bool) error {
-	cfg, err := a.readingConfig()
-	if err != nil {
-		return err
-	}
-	known, err := a.view(cfg)
+	_, known, err := a.read()
 	if err != nil {
 		return err
 	}

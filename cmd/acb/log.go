@@ -40,11 +40,7 @@ a backup runs, and sends nothing.
 }
 
 func (a *app) log(args []string, n int, asJSON bool) error {
-	cfg, err := a.readingConfig()
-	if err != nil {
-		return err
-	}
-	known, err := a.view(cfg)
+	cfg, known, err := a.read()
 	if err != nil {
 		return err
 	}

@@ -46,11 +46,7 @@ works while a backup runs, and sends nothing.
 }
 
 func (a *app) ls(f lsFlags, args []string) error {
-	cfg, err := a.readingConfig()
-	if err != nil {
-		return err
-	}
-	known, err := a.view(cfg)
+	_, known, err := a.read()
 	if err != nil {
 		return err
 	}

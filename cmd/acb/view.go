@@ -33,6 +33,16 @@ func (a *app) view(cfg *config.Config) (*manifest.Reader, error) {
 	return r, err
 }
 
+// read opens what a command needs that only reads the manifest.
+func (a *app) read() (*config.Config, *manifest.Reader, error) {
+	cfg, err := a.readingConfig()
+	if err != nil {
+		return nil, nil, err
+	}
+	known, err := a.view(cfg)
+	return cfg, known, err
+}
+
 // backedUp turns a path as a user writes it into one of the manifest: it
 // counts from where the user is.
 func backedUp(path string) (manifest.Path, error) {
