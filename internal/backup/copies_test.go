@@ -100,28 +100,26 @@ func TestCopyFaults(t *testing.T) {
 	for _, e := range effects {
 		t.Run(e.String(), func(t *testing.T) {
 			t.Parallel()
-			for n := 0; ; n += stride(3) {
-				w := newWorld(t, drivetest.Options{Seed: uint64(n + 1)}, "docs")
-				w.copyLimit = 1 << 20
-				w.write("docs/a", "a")
-				w.srv.Inject(drivetest.At(n, e))
-				sum, _ := w.run(t.Context())
-				made := w.srv.Calls()
-				w.srv.Inject(nil)
-				w.ok()
-				w.write("docs/b", "b")
-				w.ok()
-				w.compare()
-				if err := w.copied().Check(); err != nil {
-					t.Error(err)
-				}
-				if t.Failed() {
-					t.Fatalf("request %d; conditions %v, not copied: %s", n, sum.Conditions, sum.NotCopied)
-				}
-				w.srv.Close()
-				if made <= n {
-					return
-				}
+			for n, more := 0, true; more; n += stride(3) {
+				inBubble(t, func(t *testing.T, clock func() time.Time) {
+					w := fakeWorld(t, clock, drivetest.Options{Seed: uint64(n + 1)}, "docs")
+					w.copyLimit = 1 << 20
+					w.write("docs/a", "a")
+					w.srv.Inject(drivetest.At(n, e))
+					sum, _ := w.run(t.Context())
+					more = w.srv.Calls() > n
+					w.srv.Inject(nil)
+					w.ok()
+					w.write("docs/b", "b")
+					w.ok()
+					w.compare()
+					if err := w.copied().Check(); err != nil {
+						t.Error(err)
+					}
+					if t.Failed() {
+						t.Fatalf("request %d; conditions %v, not copied: %s", n, sum.Conditions, sum.NotCopied)
+					}
+				})
 			}
 		})
 	}
