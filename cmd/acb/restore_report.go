@@ -37,7 +37,7 @@ func (a *app) finishRestore(sum *restore.Summary, err error, f restoreFlags) err
 			return e
 		}
 	} else {
-		a.reportRestore(sum, f)
+		a.reportRestore(sum, f, err)
 	}
 	var e *remote.Error
 	switch {
@@ -55,7 +55,7 @@ func (a *app) finishRestore(sum *restore.Summary, err error, f restoreFlags) err
 
 // reportRestore writes the summary for a person: what is wrong to stderr, what
 // was done to stdout.
-func (a *app) reportRestore(sum *restore.Summary, f restoreFlags) {
+func (a *app) reportRestore(sum *restore.Summary, f restoreFlags, err error) {
 	list := func(n int, line func(i int)) {
 		for i := range n {
 			if i == most && a.verbose == 0 {
@@ -92,7 +92,10 @@ func (a *app) reportRestore(sum *restore.Summary, f restoreFlags) {
 		return
 	}
 	done, where := "done", "where it was"
-	if f.dryRun {
+	switch {
+	case err != nil:
+		done = "ended early"
+	case f.dryRun:
 		done = "dry run"
 	}
 	if f.to != "" {

@@ -65,7 +65,8 @@ import (
 //		looks into the look-alike and acts in it; see driveCommands.
 //
 // Conditions: [root] for tests that permissions cannot stop, [otherfs] where
-// a second file system can be written to, [disk] where one can be mounted,
+// a second file system can be written to, [disk] where one can be mounted, [fat]
+// where one with FAT can,
 // [soak] under make soak.
 
 // update rewrites the golden sections of scripts from what acb prints.
@@ -104,6 +105,8 @@ func TestScripts(t *testing.T) {
 				return os.Geteuid() == 0, nil
 			case "soak":
 				return os.Getenv("ACB_SEEDS") != "", nil
+			case "fat":
+				return canFAT(), nil
 			case "disk":
 				return canMount(), nil
 			case "otherfs":

@@ -1,8 +1,8 @@
 package restore
 
 // SafeName shows what a name becomes at a target with some limits.
-func SafeName(windows, text bool, name string) string {
-	return limits{windows: windows, text: text}.safe(name)
+func SafeName(windows, text, ascii bool, name string) string {
+	return limits{windows: windows, text: text, ascii: ascii}.safe(name)
 }
 
 // Claims shows the names that are given to names of one folder at a target

@@ -17,6 +17,7 @@ import (
 type limits struct {
 	windows bool // no control character, none of <>:"\\|?*, no dot or space at the end, no device
 	text    bool // valid UTF-8 only
+	ascii   bool // no letters but those of ASCII
 	fold    bool // names that differ in case only are one
 	norm    bool // likewise those that differ in Unicode's normal form only
 	plain   bool // no modes but those that it gives all files
@@ -41,42 +42,53 @@ func probe(root *os.Root) (limits, error) {
 		}
 		return err
 	}
-	plain, composed := tempPrefix+"probe", tempPrefix+"prob\u00e9"
+	plain, composed := tempPrefix+"probe", tempPrefix+"prob\u00e9"+quote
 	for _, name := range []string{plain, composed} {
 		root.Remove(name) // of a probe that was interrupted
 		f, err := root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-		if err != nil {
+		if err != nil && name == plain {
 			return l, err
 		}
-		defer root.Remove(name)
-		f.Close()
+		if l.ascii = err != nil; !l.ascii {
+			defer root.Remove(name)
+			f.Close()
+		}
 	}
 	l.plain = root.Chmod(plain, 0o640) != nil
 	_, err := root.Lstat(strings.ToUpper(plain))
 	l.fold = err == nil
-	_, err = root.Lstat(norm.NFD.String(composed))
-	l.norm = err == nil
+	if !l.ascii {
+		_, err = root.Lstat(norm.NFD.String(composed))
+		l.norm = err == nil
+	}
 	l.windows = l.windows || try(tempPrefix+"a?b") != nil
 	l.text = l.text || try(tempPrefix+"a\xffb") != nil
 	return l, nil
 }
 
 // quote stands for a byte that a name cannot hold, with two hexadecimal digits
-// behind it, as in names on Drive.
-const quote = "\u201b"
+// behind it, as in names on Drive; plainQuote does where that cannot be held.
+const (
+	quote      = "\u201b"
+	plainQuote = "%"
+)
 
 // safe returns a name that the target can hold: the same if it can. What
 // leads elsewhere is safe nowhere.
 func (l limits) safe(name string) string {
 	var b strings.Builder
+	mark := quote
+	if l.ascii {
+		mark = plainQuote
+	}
 	end := strings.TrimRight(name, ". ")
 	for i := 0; i < len(name); {
 		r, size := utf8.DecodeRuneInString(name[i:])
 		bad := name[i] == '/' || name[i] == 0 || name == "." || name == ".." ||
-			l.text && r == utf8.RuneError && size == 1 ||
+			l.text && r == utf8.RuneError && size == 1 || l.ascii && r >= utf8.RuneSelf ||
 			l.windows && (r < ' ' || strings.ContainsRune(`<>:"\|?*`, r) || i >= len(end) || i == 0 && isDevice(name))
 		if bad {
-			fmt.Fprintf(&b, "%s%02X", quote, name[i])
+			fmt.Fprintf(&b, "%s%02X", mark, name[i])
 			size = 1
 		} else {
 			b.WriteString(name[i : i+size])
@@ -116,6 +128,9 @@ func (l limits) key(name string) string {
 	return name
 }
 
+// maxExt is the longest ending of a name that stays its ending, in bytes.
+const maxExt = 32
+
 // claim returns the name under which p is written in d: its own, or if the
 // target cannot hold that, or has given it to another already, one like it.
 func (d *dir) claim(r *run, p manifest.Path, name string) string {
@@ -125,8 +140,12 @@ func (d *dir) claim(r *run, p manifest.Path, name string) string {
 			d.taken = map[string]bool{}
 		}
 		stem, ext := as, ""
-		if i := strings.LastIndexByte(as, '.'); i > 0 {
+		if i := strings.LastIndexByte(as, '.'); i > 0 && len(as)-i <= maxExt {
 			stem, ext = as[:i], as[i:]
+		}
+		if over := len(as) - maxName; over > 0 {
+			stem = cut(stem, max(len(stem)-over-len("~999"), 1))
+			as = stem + ext
 		}
 		for n := 2; d.taken[d.limits.key(as)]; n++ {
 			as = fmt.Sprint(stem, "~", n, ext)

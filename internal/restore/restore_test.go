@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -479,27 +480,37 @@ func TestGoesOn(t *testing.T) {
 
 func TestNames(t *testing.T) {
 	for _, tt := range []struct {
-		windows, text bool
-		name, want    string
+		windows, text, ascii bool
+		name, want           string
 	}{
-		{false, false, "a:b\xff?", "a:b\xff?"},
-		{false, true, "a:b\xff?", "a:b\u201bFF?"},
-		{true, true, "a:b\\c?", "a\u201b3Ab\u201b5Cc\u201b3F"},
-		{true, true, "con", "\u201b63on"},
-		{true, true, "Com1.txt", "\u201b43om1.txt"},
-		{true, true, "LPT\u00b9", "\u201b4CPT\u00b9"},
-		{true, true, "console", "console"},
-		{true, true, "dots. .", "dots\u201b2E\u201b20\u201b2E"},
-		{true, true, "tab\t", "tab\u201b09"},
-		{true, true, " caf\u00e9", " caf\u00e9"},
-		{false, false, "..", "\u201b2E\u201b2E"},
-		{false, false, "a/b\x00", "a\u201b2Fb\u201b00"},
-		{false, false, "", "\u201b00"},
-		{false, false, "...", "..."},
+		{false, false, false, "a:b\xff?", "a:b\xff?"},
+		{false, true, false, "a:b\xff?", "a:b\u201bFF?"},
+		{true, true, false, "a:b\\c?", "a\u201b3Ab\u201b5Cc\u201b3F"},
+		{true, true, false, "con", "\u201b63on"},
+		{true, true, false, "Com1.txt", "\u201b43om1.txt"},
+		{true, true, false, "LPT\u00b9", "\u201b4CPT\u00b9"},
+		{true, true, false, "console", "console"},
+		{true, true, false, "dots. .", "dots\u201b2E\u201b20\u201b2E"},
+		{true, true, false, "tab\t", "tab\u201b09"},
+		{true, true, false, " caf\u00e9", " caf\u00e9"},
+		{false, false, false, "..", "\u201b2E\u201b2E"},
+		{false, false, false, "a/b\x00", "a\u201b2Fb\u201b00"},
+		{false, false, false, "", "\u201b00"},
+		{false, false, false, "...", "..."},
+		{true, true, true, "caf\u00e9?", "caf%C3%A9%3F"},
 	} {
-		if got := restore.SafeName(tt.windows, tt.text, tt.name); got != tt.want {
+		if got := restore.SafeName(tt.windows, tt.text, tt.ascii, tt.name); got != tt.want {
 			t.Errorf("%q becomes %q, want %q", tt.name, got, tt.want)
 		}
+	}
+	long := restore.Claims(true, true, strings.Repeat("\u00e9", 124)+"//.text", strings.Repeat("\u00e9", 124)+"//.texT", strings.Repeat("/", 255))
+	for _, name := range long {
+		if len(name) > 255 || !utf8.ValidString(name) || strings.Contains(name, "/") {
+			t.Errorf("%d bytes: %q", len(name), name)
+		}
+	}
+	if long[0] == long[1] || !strings.HasSuffix(long[0], ".text") {
+		t.Errorf("%q", long)
 	}
 	got := restore.Claims(true, true, "README.md", "readme.md", "Readme.md", "readme~2.md", "caf\u00e9", "cafe\u0301", "CAFE\u0301")
 	want := []string{"README.md", "readme~2.md", "Readme~3.md", "readme~2~2.md", "caf\u00e9", "cafe\u0301~2", "CAFE\u0301~3"}
