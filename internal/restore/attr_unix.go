@@ -4,6 +4,7 @@ package restore
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"time"
 
@@ -12,6 +13,20 @@ import (
 
 // nonBlock keeps an open from waiting at a pipe that has taken a file's place.
 const nonBlock = unix.O_NONBLOCK
+
+// mkdir makes a folder that has the mode unfinished from its first moment,
+// where the system does that: Linux does.
+func mkdir(root *os.Root, name string) error {
+	d, err := root.Open(".")
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := unix.Mkdirat(int(d.Fd()), name, 0o1700); err != nil {
+		return &fs.PathError{Op: "mkdirat", Path: name, Err: err}
+	}
+	return nil
+}
 
 // setLinkTime sets the time of a symlink itself. File systems that keep none
 // are forgiven.

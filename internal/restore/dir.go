@@ -161,7 +161,7 @@ func (d *dir) open(r *run) error {
 	}
 	if !there {
 		d.up.writable()
-		if err := d.up.root.Mkdir(d.name, 0o700); err != nil {
+		if err := mkdir(d.up.root, d.name); err != nil {
 			return err
 		}
 		r.made()
@@ -177,11 +177,11 @@ func (d *dir) open(r *run) error {
 	}
 	d.root = root
 	switch {
-	case !there && !d.limits.plain:
-		d.made = true
-		return root.Chmod(".", unfinished)
 	case !there:
 		d.made = true
+		if inside.Mode()&modeBits != unfinished && !d.limits.plain { // not every system makes it so
+			return root.Chmod(".", unfinished)
+		}
 	default:
 		d.before = inside
 		d.made = inside.Mode()&modeBits == unfinished && !r.DryRun
