@@ -11,10 +11,10 @@ export CGO_ENABLED = 0
 export GOFLAGS    := $(GOFLAGS) -trimpath
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test race lint fuzz bench soak live cross
+.PHONY: help build demo test race lint fuzz bench soak live live-peer cross
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## bin/acb for this machine
 	$(BUILD) -o bin/ ./cmd/acb
@@ -49,6 +49,9 @@ soak: ## the random tests with many more seeds: make soak [SEEDS=1000]
 
 live: ## the contract tests against real Drive: ACB_LIVE_CREDENTIALS=... ACB_LIVE_TOKEN=... make live
 	$(GO) test -run Live -v ./remote/...
+
+live-peer: ## bring a backup down with rclone and compare: RCLONE=$$(command -v rclone) make live-peer
+	$(GO) test -count=1 -run LivePeer -v ./internal/bench
 
 cross: ## build for every platform
 	@for p in $(PLATFORMS); do \
