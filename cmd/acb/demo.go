@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -103,7 +104,38 @@ func (a *app) demo(ctx context.Context, dir string) error {
 	if err := a.scan(ctx, scanFlags{}); err != nil {
 		return err
 	}
+	d.title("a backup exists when it has been restored: everything, into another folder, as it is and as it was")
+	if err := d.bringBack(ctx); err != nil {
+		return err
+	}
 	return d.layOut()
+}
+
+// bringBack restores what the last backup holds and what the first held, and
+// compares the former with the files.
+func (d *demo) bringBack(ctx context.Context) error {
+	for _, f := range []restoreFlags{{to: filepath.Join(d.work, "restored")}, {to: filepath.Join(d.work, "restored-as-of-run-1"), at: "1", unpin: true}} {
+		if err := d.restore(ctx, f, []string{d.files}); err != nil {
+			return err
+		}
+	}
+	n := 0
+	err := filepath.WalkDir(d.files, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() {
+			return err
+		}
+		n++
+		a, errA := os.ReadFile(path)
+		b, errB := os.ReadFile(filepath.Join(d.work, "restored", filepath.Base(d.files), d.rel(path)))
+		if errA == nil && errB == nil && !bytes.Equal(a, b) {
+			errB = fmt.Errorf("%s came back with another content", d.rel(path))
+		}
+		return errors.Join(errA, errB)
+	})
+	if err == nil {
+		fmt.Fprintf(d.out, "compared: all %d files came back as they are\n", n)
+	}
+	return err
 }
 
 func (d *demo) title(format string, args ...any) {
@@ -213,10 +245,11 @@ func (d *demo) layOut() error {
 	d.title("look around")
 	fmt.Fprintf(d.out, `what was backed up   %s
 what Drive holds     %s
+what came back       %s
 configuration        %s
 the runs' logs       %s
 once more            acb scan --config %s
 when done            rm -r %s
-`, d.files, d.drive, d.configFile, filepath.Join(d.work, "state", "logs"), d.configFile, d.work)
+`, d.files, d.drive, filepath.Join(d.work, "restored"), d.configFile, filepath.Join(d.work, "state", "logs"), d.configFile, d.work)
 	return nil
 }
