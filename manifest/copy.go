@@ -104,9 +104,10 @@ func syncFile(path string) error {
 }
 
 // Restore puts a copy in the place of the manifest at path, and returns where
-// what was there is kept now, "" if nothing was. The copy is checked first.
-// Nothing may have the manifest open.
-func Restore(path, from string, now time.Time) (kept string, err error) {
+// what was there is kept now, "" if nothing was: under its own name with why
+// and the time behind it. The copy is checked first. Nothing may have the
+// manifest open. A crash leaves what was there or the copy.
+func Restore(path, from, why string, now time.Time) (kept string, err error) {
 	whole := path + ".new"
 	defer func() {
 		if err != nil {
@@ -116,7 +117,7 @@ func Restore(path, from string, now time.Time) (kept string, err error) {
 	if err := Copy(from, whole, now); err != nil {
 		return "", err
 	}
-	kept = fmt.Sprintf("%s.until-%s", path, now.Format("20060102-150405"))
+	kept = fmt.Sprintf("%s.%s-%s", path, why, now.Format("20060102-150405"))
 	if err := setAside(path, kept); err != nil {
 		return "", err
 	}
@@ -126,15 +127,30 @@ func Restore(path, from string, now time.Time) (kept string, err error) {
 	return kept, replace(whole, path)
 }
 
-// setAside renames a database with what SQLite keeps beside it. The log goes
-// first: without it, what is left of an interrupted call is an older state,
-// and never the log of one database beside another.
+// setAside gives a database a second name, and takes along what SQLite keeps
+// beside it. The log goes first: without it, what is left of an interrupted
+// call is an older state, and never the log of one database beside another.
+// The first name stays until another file takes it, where the file system
+// knows such links.
 func setAside(path, to string) error {
-	for _, suffix := range []string{"-wal", "-journal", ""} {
-		err := os.Rename(path+suffix, to+suffix)
-		if err != nil && !errors.Is(err, os.ErrNotExist) {
+	for _, suffix := range []string{"-wal", "-journal"} {
+		if err := os.Rename(path+suffix, to+suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
 	}
-	return errors.Join(remove(path), syncDir(filepath.Dir(path)))
+	if err := os.Remove(path + "-shm"); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	err := os.Link(path, to)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		err = os.Rename(path, to)
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
 }
+
+// Discard removes a manifest that was only made for a while, with what SQLite
+// keeps beside it. Nothing may have it open.
+func Discard(path string) error { return remove(path) }

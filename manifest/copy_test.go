@@ -121,7 +121,7 @@ func TestRestore(t *testing.T) {
 				t.Fatal(err)
 			}
 			was, _ := os.ReadFile(s.Path())
-			kept, err := Restore(s.Path(), CopyPath(s.Path()), noon)
+			kept, err := Restore(s.Path(), CopyPath(s.Path()), "until", noon)
 			if err != nil || (kept == "") != (name == "missing") {
 				t.Fatalf("Restore = %q, %v", kept, err)
 			}
@@ -142,7 +142,7 @@ func TestRestore(t *testing.T) {
 	if err := os.WriteFile(garbage, []byte(fmt.Sprintf("%8192d", 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Restore(s.Path(), garbage, noon); !IsBroken(err) {
+	if _, err := Restore(s.Path(), garbage, "until", noon); !IsBroken(err) {
 		t.Errorf("Restore = %v", err)
 	}
 	openTest(t, s.Path())

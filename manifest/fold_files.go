@@ -120,10 +120,12 @@ func (f *fold) settle(id FileID, ft fate) {
 	}
 }
 
-// sameVersion reports whether two entries of one FileID differ at most in what
-// the history does not tell.
+// sameVersion reports whether the entry b of a FileID differs from a, the one
+// before, at most in what the history does not tell. That its BLAKE3 is known
+// now makes no other content of it.
 func sameVersion(a, b *Entry) bool {
-	return a.HeadRevision == b.HeadRevision && a.Hash == b.Hash && a.MD5 == b.MD5 &&
+	sameHash := a.Hash == b.Hash || a.Hash.IsZero() && !a.MD5.IsZero()
+	return a.HeadRevision == b.HeadRevision && sameHash && a.MD5 == b.MD5 &&
 		a.Size == b.Size && a.ModTime == b.ModTime && a.Mode == b.Mode && a.Kind == b.Kind
 }
 

@@ -124,13 +124,23 @@ func (b *Backup) Adopt(ctx context.Context) (Adoption, error) {
 	if !b.Drive.Owns(s) {
 		return found, fmt.Errorf("adopt: the host folder %q belongs to another installation (%s)", s.Name, s.Installation)
 	}
-	gen, err := b.gen()
-	if err != nil {
-		return found, err
-	}
-	gens, err := b.Drive.Claim(ctx, lay.Host, gen)
-	if err := errors.Join(err, b.Store.SetMeta(map[string]string{metaGens: gensText(gens)})); err != nil {
+	if err := b.claimHost(ctx); err != nil {
 		return found, err
 	}
 	return found, b.bind()
+}
+
+// claimHost puts a generation of this state folder's own on the host folder, so that
+// every other copy of it is stopped.
+func (b *Backup) claimHost(ctx context.Context) error {
+	lay, err := knownLayout(b.Store)
+	if err != nil {
+		return err
+	}
+	gen, err := b.gen()
+	if err != nil {
+		return err
+	}
+	gens, err := b.Drive.Claim(ctx, lay.Host, gen)
+	return errors.Join(err, b.Store.SetMeta(map[string]string{metaGens: gensText(gens)}))
 }

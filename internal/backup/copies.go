@@ -173,7 +173,7 @@ func BringBack(path, from string, now time.Time) (kept string, err error) {
 			return "", fmt.Errorf("restore manifest: there is no copy at %s: name another one, or \"acb manifest rebuild\" reads it from Drive", from)
 		}
 	}
-	kept, err = manifest.Restore(path, from, now)
+	kept, err = manifest.Restore(path, from, "until", now)
 	if err != nil {
 		return "", err
 	}

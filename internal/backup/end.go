@@ -24,6 +24,10 @@ func (r *run) sources(seen *scan.Result) ([]plan.Source, error) {
 	if err != nil {
 		return nil, err
 	}
+	rebuilt, err := r.rebuilt()
+	if err != nil {
+		return nil, err
+	}
 	list := make([]plan.Source, len(r.Backup.Sources))
 	for i, src := range r.Backup.Sources {
 		for _, b := range before {
@@ -34,6 +38,7 @@ func (r *run) sources(seen *scan.Result) ([]plan.Source, error) {
 		if r.named() {
 			continue
 		}
+		list[i].Rebuilt = rebuilt
 		switch seen.Sources[i].State {
 		case scan.OK:
 		case scan.Empty:
@@ -117,6 +122,9 @@ func (r *run) end(ctx context.Context, err error) (*Summary, error) {
 		row.Sources = r.seen
 	}
 	endErr := r.Store.EndRun(r.id, now, row)
+	if endErr == nil && row.Complete {
+		endErr = r.proven()
+	}
 	if endErr == nil && err == nil {
 		r.copies(ctx)
 		endErr = r.recount()

@@ -167,15 +167,7 @@ func (r *run) claim(ctx context.Context) error {
 	if r.claimed {
 		return nil
 	}
-	lay, err := knownLayout(r.Store)
-	if err != nil {
-		return err
-	}
-	gen, err := r.gen()
-	if err != nil {
-		return err
-	}
-	gens, err := r.Drive.Claim(ctx, lay.Host, gen)
+	err := r.claimHost(ctx)
 	r.claimed = err == nil
-	return errors.Join(err, r.Store.SetMeta(map[string]string{metaGens: gensText(gens)}))
+	return err
 }

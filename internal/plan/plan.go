@@ -12,13 +12,17 @@ type Source struct {
 	// its trashes wait: the old copy is never in the bin while the new one is
 	// not on Drive.
 	Failed bool
+	// Rebuilt says that the manifest was made anew from what Drive lists, and
+	// that no scan of the source was complete since: what is on Drive and not
+	// on this disk has then not been seen to vanish.
+	Rebuilt bool
 }
 
 // A Guard is a reason to hold operations back.
 type Guard uint8
 
-// The guards. The limits give way to Options.Allow; the others let no trash
-// pass whatever the user allows.
+// The guards. The limits and Rebuilt give way to Options.Allow; the others let
+// no trash pass whatever the user allows.
 const (
 	NoGuard   Guard = iota
 	Missing         // the source is not there, or is no folder any more
@@ -28,6 +32,7 @@ const (
 	Damaged         // the manifest is damaged, if perhaps elsewhere
 	MaxDelete       // more deletions than [safety] max_delete
 	MaxModify       // more updates than [safety] max_modify
+	Rebuilt         // no scan was complete since the manifest was made anew
 )
 
 // Options are the user's limits.
@@ -35,7 +40,7 @@ type Options struct {
 	MaxDelete float64 // share of a source's files, 0 to 1; 1 switches the limit off
 	MaxModify float64 // likewise
 	Keep      bool    // on_delete = "keep": what is deleted on disk is retired, not trashed
-	Allow     bool    // --allow-deletes: lifts the two limits for this run
+	Allow     bool    // --allow-deletes: lifts the two limits, and Rebuilt, for this run
 }
 
 // atLeast is how many files must be concerned before a limit counts: in a

@@ -164,6 +164,8 @@ func (p *planner) guardOf(source int, s Source) Guard {
 		return s.Guard
 	case s.Failed:
 		return Unread
+	case s.Rebuilt && !p.opts.Allow:
+		return Rebuilt
 	case !p.opts.Allow && over(deletes, s.Files, p.opts.MaxDelete):
 		return MaxDelete
 	}
@@ -191,13 +193,14 @@ func (h *Held) take(ops []*Op, which func(*Op) bool) []*Op {
 var guardWords = [...]string{
 	"", "the source is missing", "the source is empty", "the source is on another file system",
 	"something in the source could not be saved", "the manifest is damaged", "too many deletions", "too many changes",
+	"on Drive, and not on this disk since the manifest was rebuilt",
 }
 
 // String says what the guard saw.
 func (g Guard) String() string { return guardWords[g] }
 
 // Lifts reports whether --allow-deletes lifts the guard.
-func (g Guard) Lifts() bool { return g == MaxDelete || g == MaxModify }
+func (g Guard) Lifts() bool { return g == MaxDelete || g == MaxModify || g == Rebuilt }
 
 // FileCount returns how many files the operation concerns: none for folder
 // operations, except those that a TrashFolder takes along.

@@ -1,0 +1,453 @@
+package backup_test
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/autocloudbackup/acb/internal/backup"
+	"github.com/autocloudbackup/acb/internal/ignore"
+	"github.com/autocloudbackup/acb/internal/plan"
+	"github.com/autocloudbackup/acb/manifest"
+	"github.com/autocloudbackup/acb/remote"
+	"github.com/autocloudbackup/acb/remote/drivetest"
+	"github.com/autocloudbackup/acb/scan"
+)
+
+// rebuild makes the manifest anew, as a process of its own would.
+func (w *world) rebuild(change ...func(*backup.Rebuild)) (*backup.Rebuilt, error) {
+	w.t.Helper()
+	d, err := remote.New(remote.Options{
+		Endpoint: w.srv.URL, Client: w.srv.Client(), Folder: topName, Host: hostName,
+		Installation: "unknown yet", Transfers: 2, Now: w.Now, Sleep: w.Sleep,
+	})
+	w.must(err)
+	older := []string{w.manifest, manifest.CopyPath(w.manifest)}
+	host, err := backup.FindHost(w.t.Context(), d, backup.HostWish{Usual: hostName, Installation: backup.Known(older...)})
+	if err != nil {
+		return nil, err
+	}
+	d.Become(host.Installation)
+	r := &backup.Rebuild{Drive: d, Log: slog.New(slog.DiscardHandler), Now: w.now, Older: older}
+	for _, s := range w.sources {
+		p, err := scan.PathOf(s)
+		w.must(err)
+		r.Sources = append(r.Sources, p)
+	}
+	for _, f := range change {
+		f(r)
+	}
+	file := w.manifest + ".rebuilt"
+	made, err := r.Build(w.t.Context(), host, file)
+	if err != nil {
+		return nil, err
+	}
+	_, err = r.Install(w.t.Context(), file, w.manifest)
+	return made, err
+}
+
+// named gives the state folder its name, as acb does when it opens one.
+func (w *world) named() { w.t.Helper(); w.meta(map[string]string{"installation": installation}) }
+
+// forget throws the state folder's records away; with keepCopy, but for the
+// manifest's copy there.
+func (w *world) forget(keepCopy bool) {
+	w.t.Helper()
+	files, err := filepath.Glob(strings.TrimSuffix(w.manifest, ".db") + "*")
+	w.must(err)
+	for _, f := range files {
+		if !keepCopy || f != manifest.CopyPath(w.manifest) {
+			w.must(os.Remove(f))
+		}
+	}
+}
+
+// sendsNothing makes the first scan after a rebuild: it sends no content, and
+// then disk, Drive and manifest tell the same.
+func (w *world) sendsNothing() {
+	w.t.Helper()
+	before := w.srv.Stats().ContentIn
+	sum := w.ok()
+	if c := sum.Counts; c.BytesSent > 0 || c.Requests > 0 || w.srv.Stats().ContentIn > before {
+		w.t.Errorf("%d bytes sent in %d requests: %+v%s", c.BytesSent, c.Requests, c, lastRequests(w.srv, int(c.Requests)))
+	}
+	w.compare()
+	w.quiet()
+}
+
+// TestRebuildRandom throws the manifest of a random tree with a random history
+// away and makes it anew: from Drive's listing alone, with the copy on Drive,
+// with the one in the state folder, or with an old one.
+func TestRebuildRandom(t *testing.T) {
+	for _, seed := range seeds(t, 24) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			tr := newTrial(t, seed)
+			tr.named()
+			tr.copyLimit = int64(seed%2) << 20
+			days := 0
+			now := tr.now
+			tr.now = func() time.Time { return now().AddDate(0, 0, days) }
+			rounds := 1 + tr.rng.IntN(4)
+			old := filepath.Join(tr.dir, "old copy")
+			for round := range rounds {
+				tr.hand.say("-- round %d", round)
+				if round > 0 {
+					tr.hand.edit(1 + tr.rng.IntN(15))
+				}
+				time.Sleep(tr.settle)
+				tr.ok()
+				days += tr.rng.IntN(2)
+				if round == 0 {
+					tr.must(manifest.Copy(tr.manifest, old, time.Now()))
+				}
+			}
+			how := seed / 2 % 3
+			tr.forget(how == 1)
+			made, err := tr.rebuild(func(r *backup.Rebuild) {
+				if how == 2 {
+					r.Older = []string{old}
+				}
+			})
+			tr.must(err)
+			if len(made.Left) > 0 {
+				t.Errorf("left: %+v", made.Left)
+			}
+			if from := made.Base != ""; from != (how > 0 || seed%2 == 1) {
+				t.Errorf("base %q", made.Base)
+			}
+			time.Sleep(tr.settle)
+			tr.sendsNothing()
+			tr.hand.say("-- after the rebuild")
+			tr.hand.edit(5)
+			time.Sleep(tr.settle)
+			tr.ok()
+			tr.compare()
+		})
+	}
+}
+
+// TestRebuildHistory: with a copy, what was survives, and what came after it
+// is as Drive has it.
+func TestRebuildHistory(t *testing.T) {
+	w := newWorld(t, drivetest.Options{}, "docs")
+	w.named()
+	w.write("docs/a", "first")
+	w.write("docs/d/b", "b")
+	w.write("docs/gone", "gone")
+	w.write("docs/later", "gone later")
+	w.ok()
+	w.write("docs/a", "second")
+	w.remove("docs/gone")
+	w.ok()
+	w.must(manifest.Copy(w.manifest, manifest.CopyPath(w.manifest), time.Now()))
+	kept, err := os.ReadFile(manifest.CopyPath(w.manifest))
+	w.must(err)
+	w.write("docs/a", "the third")
+	w.write("docs/new", "new")
+	w.rename("docs/d", "docs/e")
+	w.remove("docs/later")
+	w.ok()
+	w.forget(false)
+	w.must(os.WriteFile(manifest.CopyPath(w.manifest), kept, 0o600))
+	made, err := w.rebuild()
+	w.must(err)
+	if r := made.Relisted; r.Files != 3 || r.Added != 1 || r.Dropped != 1 || r.Changed != 1 || r.Moved != 1 {
+		t.Errorf("%+v", r)
+	}
+	w.sendsNothing()
+	known, err := manifest.OpenReader(w.manifest)
+	w.must(err)
+	defer known.Close()
+	at := func(rel string) manifest.Path {
+		p, err := scan.PathOf(w.path(rel))
+		w.must(err)
+		return p
+	}
+	for rel, want := range map[string][]manifest.EndReason{
+		"docs/a": {manifest.EndModified, manifest.EndOverwritten, ""}, "docs/gone": {manifest.EndDeleted},
+		"docs/later": {manifest.EndDeleted}, "docs/new": {""}, "docs/e/b": {""},
+	} {
+		files, _, err := known.Ever(at(rel))
+		w.must(err)
+		var got []manifest.EndReason
+		for _, f := range files {
+			got = append(got, f.Reason)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", rel, got, want)
+		}
+	}
+}
+
+// TestRebuildGuard: what is on Drive and not on this disk was not seen to
+// vanish, until a scan was complete or the user has said so.
+func TestRebuildGuard(t *testing.T) {
+	lost := func(t *testing.T) *world {
+		w := newWorld(t, drivetest.Options{}, "docs", "pics")
+		w.fill("docs/d", 3)
+		w.write("docs/a", "a")
+		w.write("pics/p", "p")
+		w.ok()
+		w.forget(false)
+		w.remove("docs/d") // a disk that was brought back in part
+		_, err := w.rebuild()
+		w.must(err)
+		return w
+	}
+	demand := func(w *world, sum *backup.Summary) {
+		w.t.Helper()
+		if len(sum.Held) != 1 || sum.Held[0].Guard != plan.Rebuilt || sum.ExitCode() != 4 || sum.Counts.Deleted > 0 {
+			w.t.Errorf("held %+v, exit %d, %+v", sum.Held, sum.ExitCode(), sum.Counts)
+		}
+	}
+	t.Run("restored", func(t *testing.T) {
+		w := lost(t)
+		w.write("docs/new", "what is new is saved")
+		demand(w, w.held())
+		demand(w, w.held())
+		w.fill("docs/d", 3)
+		w.ok()
+		w.compare()
+		w.remove("docs/d/f001")
+		w.ok()
+		w.compare()
+	})
+	t.Run("allowed", func(t *testing.T) {
+		w := lost(t)
+		demand(w, w.held())
+		w.limits.Allow = true
+		w.ok()
+		w.compare()
+		w.limits.Allow = false
+		w.remove("docs/a")
+		w.write("docs/b", "b")
+		w.ok()
+		w.compare()
+	})
+	t.Run("left out", func(t *testing.T) { // a scan that did not see all of it proves nothing
+		w := newWorld(t, drivetest.Options{}, "docs")
+		w.fill("docs/d", 3)
+		w.write("docs/a", "a")
+		w.ok()
+		w.forget(false)
+		w.remove("docs/d/f001")
+		_, err := w.rebuild()
+		w.must(err)
+		p, err := ignore.NewPattern("d/", "d/", 1)
+		w.must(err)
+		w.ok(func(b *backup.Backup) {
+			b.Sources[0].Exclude = ignore.New(w.sources[0], "--exclude", []ignore.Pattern{p})
+		})
+		demand(w, w.held())
+	})
+}
+
+// TestRebuildHands: what somebody else did on Drive is taken as it is, sent
+// again where the disk has something else, and never touched where it is in
+// nobody's way.
+func TestRebuildHands(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		do   func(w *world) error
+		left string // a part of what is said of what is left
+		sent int64  // bytes that the next scan has to send
+		hash int64  // of those, what it need not send where a copy knows the BLAKE3
+	}{
+		{"nothing", func(w *world) error { return nil }, "", 0, 0},
+		{"content replaced", func(w *world) error { return w.srv.SetContent(w.node("docs/d/f").ID, []byte("theirs..")) }, "", 8, 0},
+		{"content of another size", func(w *world) error { return w.srv.SetContent(w.node("docs/d/f").ID, []byte("theirs")) }, "", 8, 0},
+		{"file renamed", func(w *world) error { return w.srv.Rename(w.node("docs/d/f").ID, "other name") }, "", 8, 8},
+		{"impossible name", func(w *world) error { return w.srv.Rename(w.node("docs/d/f").ID, "a/b") }, "no file on disk", 8, 0},
+		{"folder moved", func(w *world) error { return w.srv.Move(w.node("docs/d").ID, w.node("docs/e").ID) }, "", 21, 21},
+		{"folder moved out", func(w *world) error { return w.srv.Move(w.node("docs/d").ID, "root") }, "in no folder of the backup", 21, 0},
+		{"file deleted", func(w *world) error { return w.srv.Delete(w.node("docs/d/f").ID) }, "", 8, 0},
+		{"folder trashed", func(w *world) error { return w.srv.Trash(w.node("docs/d").ID) }, "", 21, 0},
+	} {
+		for _, copied := range []bool{false, true} {
+			t.Run(fmt.Sprint(c.name, copied), func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t, drivetest.Options{}, "docs")
+				w.named()
+				w.write("docs/d/f", "the file")
+				w.write("docs/d/g", "its neighbour")
+				w.write("docs/e/h", "elsewhere")
+				w.ok()
+				w.forget(copied)
+				w.must(c.do(w))
+				before := w.items()
+				made, err := w.rebuild()
+				w.must(err)
+				if (len(made.Left) > 0) != (c.left != "") || c.left != "" && !strings.Contains(made.Left[0].Why, c.left) {
+					t.Errorf("left %+v", made.Left)
+				}
+				w.limits.Allow = true // nothing was lost on this disk
+				sent := w.srv.Stats().ContentIn
+				w.ok()
+				want := c.sent
+				if copied {
+					want -= c.hash
+				}
+				if n := w.srv.Stats().ContentIn - sent; n != want {
+					t.Errorf("%d bytes sent, should be %d", n, want)
+				}
+				for id := range before {
+					if s := w.srv.TreeWithTrash("root"); len(made.Left) > 0 && string(made.Left[0].Item) == id && !listed(s, id) {
+						t.Errorf("what was left is gone")
+					}
+				}
+				if c.left == "" {
+					w.compare()
+				}
+				w.quiet()
+			})
+		}
+	}
+}
+
+func listed(tree map[string]drivetest.Node, id string) bool {
+	for _, n := range tree {
+		if n.ID == id && !n.Trashed {
+			return true
+		}
+	}
+	return false
+}
+
+// TestRebuildTwins: of two items of one name, the one that was saved last has
+// the place; the other is listed, and stays.
+func TestRebuildTwins(t *testing.T) {
+	w := newWorld(t, drivetest.Options{}, "docs")
+	w.write("docs/a", "new")
+	w.write("docs/b", "old")
+	w.must(os.Chtimes(w.path("docs/b"), time.Unix(1e9, 0), time.Unix(1e9, 0)))
+	w.ok()
+	w.forget(false)
+	old := w.node("docs/b").ID
+	w.must(w.srv.Rename(old, "a"))
+	w.remove("docs/b")
+	made, err := w.rebuild()
+	w.must(err)
+	if len(made.Left) != 1 || string(made.Left[0].Item) != old || !strings.Contains(made.Left[0].Why, "saved last") || made.Files != 1 {
+		t.Errorf("%+v", made)
+	}
+	w.ok()
+	w.quiet()
+	if !listed(w.srv.TreeWithTrash("root"), old) {
+		t.Error("the other one was touched")
+	}
+}
+
+// TestRebuildLag: what a listing lacks is looked up where something tells of it.
+func TestRebuildLag(t *testing.T) {
+	w := newWorld(t, drivetest.Options{}, "docs")
+	w.named()
+	w.fill("docs/d", 3)
+	w.ok()
+	w.srv.SetListLag(time.Hour, 0)
+	w.write("docs/d/e/new", "not listed yet")
+	w.write("docs/d/f001", "changed")
+	w.ok()
+	// The copy is of after that run.
+	w.must(manifest.Copy(w.manifest, manifest.CopyPath(w.manifest), time.Now()))
+	w.forget(true)
+	made, err := w.rebuild()
+	w.must(err)
+	if made.Dropped != 0 || made.Files != 4 {
+		t.Errorf("%+v", made.Relisted)
+	}
+	w.sendsNothing()
+}
+
+// TestRebuildFaults: whatever request fails, there is the old manifest or the
+// new one, and a rebuild that is made again ends right.
+func TestRebuildFaults(t *testing.T) {
+	for _, e := range append(effects[:len(effects):len(effects)], drivetest.Unavailable) {
+		t.Run(e.String(), func(t *testing.T) {
+			t.Parallel()
+			fault := drivetest.At
+			if e == drivetest.Unavailable { // and stays so
+				fault = drivetest.From
+			}
+			for n := 0; ; n++ {
+				w := newWorld(t, drivetest.Options{Seed: uint64(n + 1)}, "docs")
+				w.named()
+				w.copyLimit = 1 << 20
+				w.fill("docs/d", 3)
+				w.ok()
+				w.write("docs/d/new", "after the copy")
+				w.ok()
+				w.must(os.Truncate(w.manifest, 0))
+				w.must(discard(manifest.CopyPath(w.manifest)))
+				w.srv.Inject(fault(n, e))
+				_, err := w.rebuild()
+				made := w.srv.Calls()
+				w.srv.Inject(nil)
+				left, globErr := filepath.Glob(w.manifest + ".rebuilt*")
+				w.must(globErr)
+				if len(left) > 0 {
+					t.Errorf("left lying about: %v", left)
+				}
+				if err != nil {
+					if _, err := w.rebuild(); err != nil {
+						t.Errorf("again: %v", err)
+					}
+				}
+				w.sendsNothing()
+				if t.Failed() {
+					t.Fatalf("request %d; %v", n, err)
+				}
+				w.srv.Close()
+				if made <= n {
+					return
+				}
+			}
+		})
+	}
+}
+
+func discard(file string) error {
+	if err := os.Remove(file); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// TestRebuildStopsOthers: the state folder that a rebuild took over from is
+// stopped; a rebuild in the middle of its run does not take half of that.
+func TestRebuildStopsOthers(t *testing.T) {
+	w := newWorld(t, drivetest.Options{}, "docs")
+	w.fill("docs", 3)
+	w.ok()
+	other := w.clone()
+	w.forget(false)
+	_, err := w.rebuild()
+	w.must(err)
+	w.write("docs/new", "new")
+	other.stopped()
+	w.ok()
+	w.compare()
+	other = w.clone()
+	w.write("docs/more", "more")
+	begin := w.srv.Stats().Total()
+	w.srv.OnRequest(func(i int, _ drivetest.Info) {
+		if i-begin == 2 { // the host folder was found, nothing is listed yet
+			other.ok()
+		}
+	})
+	w.forget(false)
+	if _, err := w.rebuild(); err == nil || !strings.Contains(err.Error(), "another acb is writing") {
+		t.Errorf("rebuilt beside a run: %v", err)
+	}
+	w.srv.OnRequest(nil)
+	_, err = w.rebuild()
+	w.must(err)
+	w.sendsNothing()
+}
