@@ -25,7 +25,7 @@ far as [drive] manifest_copy allows, on Drive.
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.manifestCheckCommand(), a.manifestBackupCommand(), a.manifestRestoreCommand(), a.manifestAdoptCommand())
+	cmd.AddCommand(a.manifestCheckCommand(), a.manifestBackupCommand(), a.manifestRestoreCommand(), a.manifestRebuildCommand(), a.manifestAdoptCommand())
 	return cmd
 }
 

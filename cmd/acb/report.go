@@ -202,6 +202,9 @@ func (a *app) reportHeld(h plan.Held, s *session) {
 	fmt.Fprintf(a.err, "acb: held back in %s: %s: %s, among them %s\n",
 		s.Sources[h.Source].Root, h.Guard, count(int64(h.Files()), "file", "files"), shown(h.Ops[0].Path))
 	switch {
+	case h.Guard == plan.Rebuilt:
+		fmt.Fprintf(a.err, "acb: bring it back with: acb restore %q --in-place\n", s.Sources[h.Source].Root)
+		fmt.Fprintln(a.err, "acb: or if it was deleted, let that through once: acb scan --allow-deletes")
 	case h.Guard.Lifts():
 		fmt.Fprintln(a.err, "acb: if this is right, let it through once: acb scan --allow-deletes")
 	case h.Guard == plan.Damaged:

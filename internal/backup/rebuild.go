@@ -32,7 +32,7 @@ type Rebuild struct {
 type Rebuilt struct {
 	Relisted
 	Host remote.Host
-	Base string    // the file that was the base, "Drive" for the copy there; "" if there was none
+	Base string    // the file that was the base, or OnDrive; "" if there was none
 	Of   time.Time // when the base's last run began
 	Left []Left
 }
@@ -117,6 +117,9 @@ func (r *Rebuild) fill(ctx context.Context, store *manifest.Store, made *Rebuilt
 		return err
 	}
 	made.Relisted, made.Left = l.Relisted, l.left
+	for _, left := range l.left {
+		r.Log.Warn("left on Drive as it is", "path", left.Path, "id", string(left.Item), "reason", left.Why)
+	}
 	if err := errors.Join(store.Ack(steps), store.Fold()); err != nil {
 		return err
 	}

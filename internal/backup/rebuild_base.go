@@ -16,6 +16,9 @@ import (
 	"github.com/autocloudbackup/acb/remote"
 )
 
+// OnDrive is what Rebuilt.Base says of the manifest's copy on Drive.
+const OnDrive = "Drive"
+
 // An older is a manifest of the same backup as it once was.
 type older struct {
 	path, name string
@@ -40,7 +43,7 @@ func (r *Rebuild) base(ctx context.Context, made *Rebuilt, path string) (found b
 		} else if err != nil {
 			r.Log.Warn("the manifest's copy on Drive is of no use", "error", err)
 		} else if run, ok := r.usable(fetched, made.Host); ok {
-			list = append(list, older{fetched, "Drive", run})
+			list = append(list, older{fetched, OnDrive, run})
 		}
 	}
 	slices.SortStableFunc(list, func(a, b older) int {

@@ -24,10 +24,15 @@ import (
 // rebuild makes the manifest anew, as a process of its own would.
 func (w *world) rebuild(change ...func(*backup.Rebuild)) (*backup.Rebuilt, error) {
 	w.t.Helper()
-	d, err := remote.New(remote.Options{
+	opts := remote.Options{
 		Endpoint: w.srv.URL, Client: w.srv.Client(), Folder: topName, Host: hostName,
 		Installation: "unknown yet", Transfers: 2, Now: w.Now, Sleep: w.Sleep,
-	})
+	}
+	if w.fake != nil {
+		opts.Now, opts.Sleep = w.fake, nil
+		opts.Client, _ = w.signIn()
+	}
+	d, err := remote.New(opts)
 	w.must(err)
 	older := []string{w.manifest, manifest.CopyPath(w.manifest)}
 	host, err := backup.FindHost(w.t.Context(), d, backup.HostWish{Usual: hostName, Installation: backup.Known(older...)})
@@ -376,38 +381,36 @@ func TestRebuildFaults(t *testing.T) {
 			if e == drivetest.Unavailable { // and stays so
 				fault = drivetest.From
 			}
-			for n := 0; ; n++ {
-				w := newWorld(t, drivetest.Options{Seed: uint64(n + 1)}, "docs")
-				w.named()
-				w.copyLimit = 1 << 20
-				w.fill("docs/d", 3)
-				w.ok()
-				w.write("docs/d/new", "after the copy")
-				w.ok()
-				w.must(os.Truncate(w.manifest, 0))
-				w.must(discard(manifest.CopyPath(w.manifest)))
-				w.srv.Inject(fault(n, e))
-				_, err := w.rebuild()
-				made := w.srv.Calls()
-				w.srv.Inject(nil)
-				left, globErr := filepath.Glob(w.manifest + ".rebuilt*")
-				w.must(globErr)
-				if len(left) > 0 {
-					t.Errorf("left lying about: %v", left)
-				}
-				if err != nil {
-					if _, err := w.rebuild(); err != nil {
-						t.Errorf("again: %v", err)
+			for n, more := 0, true; more; n++ {
+				inBubble(t, func(t *testing.T, clock func() time.Time) {
+					w := fakeWorld(t, clock, drivetest.Options{Seed: uint64(n + 1)}, "docs")
+					w.named()
+					w.copyLimit = 1 << 20
+					w.fill("docs/d", 3)
+					w.ok()
+					w.write("docs/d/new", "after the copy")
+					w.ok()
+					w.must(os.Truncate(w.manifest, 0))
+					w.must(discard(manifest.CopyPath(w.manifest)))
+					w.srv.Inject(fault(n, e))
+					_, err := w.rebuild()
+					more = w.srv.Calls() > n
+					w.srv.Inject(nil)
+					left, globErr := filepath.Glob(w.manifest + ".rebuilt*")
+					w.must(globErr)
+					if len(left) > 0 {
+						t.Errorf("left lying about: %v", left)
 					}
-				}
-				w.sendsNothing()
-				if t.Failed() {
-					t.Fatalf("request %d; %v", n, err)
-				}
-				w.srv.Close()
-				if made <= n {
-					return
-				}
+					if err != nil {
+						if _, err := w.rebuild(); err != nil {
+							t.Errorf("again: %v", err)
+						}
+					}
+					w.sendsNothing()
+					if t.Failed() {
+						t.Fatalf("request %d; %v", n, err)
+					}
+				})
 			}
 		})
 	}

@@ -115,6 +115,8 @@ func newTable(t *testing.T, text string) *table {
 				s.Guard = plan.Damaged
 			case "failed":
 				s.Failed = true
+			case "rebuilt":
+				s.Rebuilt = true
 			case "allow":
 				tab.opts.Allow = true
 			case "keep":
