@@ -12,7 +12,7 @@ import (
 
 // fault lets requests go wrong: WHICH is one of
 //
-//	at N · first N · every N · always · chance P · nth KIND N
+//	at N · from N · first N · every N · always · chance P · nth KIND N
 //
 // after any number of "batch" (parts of batches, not requests) and
 // "only KIND[,KIND]"; EFFECT is lost, cut, torn, hang, corrupt, wrongmd5,
@@ -82,6 +82,8 @@ func faultOf(words []string) (drivetest.Fault, error) {
 	switch words[0] {
 	case "at":
 		return drivetest.At(n, e), err
+	case "from":
+		return drivetest.From(n, e), err
 	case "first":
 		return drivetest.First(n, e), err
 	case "every":
