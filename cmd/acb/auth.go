@@ -25,7 +25,7 @@ to see and change the files that it created itself (drive.file).
 ` + exitCodesHelp,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := a.loadConfig()
+			cfg, err := a.readingConfig()
 			if err != nil {
 				return err
 			}

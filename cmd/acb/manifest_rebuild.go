@@ -125,13 +125,7 @@ func signInNeeded(err error) error {
 
 // reportRebuilt says what was made, and what was left.
 func (a *app) reportRebuilt(made *backup.Rebuilt) {
-	for i, l := range made.Left {
-		if i == most && a.verbose == 0 {
-			a.warn("and %d more, see the log", len(made.Left)-i)
-			break
-		}
-		a.warn("left on Drive as it is: %s (%s): %s", plain(l.Path), l.Item, l.Why)
-	}
+	a.tellLeft(made.Left)
 	if a.quiet {
 		return
 	}
@@ -146,4 +140,15 @@ func (a *app) reportRebuilt(made *backup.Rebuilt) {
 	}
 	fmt.Fprintf(a.out, "with %s, as it was after the run of %s; since then %d new, %d gone, %d changed, %d moved\n",
 		of, made.Of.In(a.now().Location()).Format(time.DateTime), made.Added, made.Dropped, made.Changed, made.Moved)
+}
+
+// tellLeft lists what has no place in a manifest that was made anew.
+func (a *app) tellLeft(list []backup.Left) {
+	for i, l := range list {
+		if i == most && a.verbose == 0 {
+			a.warn("and %d more, see the log", len(list)-i)
+			return
+		}
+		a.warn("left on Drive as it is: %s (%s): %s", plain(l.Path), l.Item, l.Why)
+	}
 }

@@ -24,6 +24,7 @@ type restoreFlags struct {
 	to        string
 	inPlace   bool
 	at        string
+	host      string
 	overwrite bool
 	unpin     bool
 	dryRun    bool
@@ -50,16 +51,23 @@ as long as Drive keeps them: 30 days as a rule. Drive gives an old content out
 only when it keeps it for good from then on, which takes room there; restore
 says of which it asked that, and with --unpin lets Drive drop them afterwards.
 
+With --host it brings back what another machine has backed up in the same
+account, or this one before its state folder was lost: what Drive lists there is
+read anew, and the state folder here is left as it is. A PATH is then one of
+that machine, whole. An acb.toml with [drive] and a sign-in are enough.
+
 ` + exitCodesHelp,
 		Example: `  acb restore ~/Documents/thesis.odt --to ~/Desktop
   acb restore ~/Photos --in-place --at "2026-11-20 18:00"
-  acb restore --to /mnt/new-disk -n`,
+  acb restore --to /mnt/new-disk -n
+  acb restore --host laptop /home/ana/Photos --to .`,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.restore(cmd.Context(), f, args) },
 	}
 	fl := cmd.Flags()
 	fl.StringVar(&f.to, "to", "", "the `folder` that takes what is restored; it is made if it is not there")
 	fl.BoolVar(&f.inPlace, "in-place", false, "restore to where it was")
 	fl.StringVar(&f.at, "at", "", "what was there at that `moment`, or after the run of that number")
+	fl.StringVar(&f.host, "host", "", "from the backup of that machine, by the `name` of its folder on Drive")
 	fl.BoolVar(&f.overwrite, "overwrite", false, "move aside what is in the way, as NAME.acb-kept-TIME")
 	fl.BoolVar(&f.unpin, "unpin", false, "let Drive drop the old contents that it had to keep for this")
 	fl.BoolVarP(&f.dryRun, "dry-run", "n", false, "show what would be restored, and write nothing")
@@ -70,7 +78,14 @@ says of which it asked that, and with --unpin lets Drive drop them afterwards.
 }
 
 func (a *app) restore(ctx context.Context, f restoreFlags, args []string) error {
-	s, err := a.openView("acb restore")
+	if f.host != "" && f.inPlace && len(args) == 0 {
+		return &exitError{exitUsage, errors.New("restore --host --in-place: say which paths; for all of it, go on with its backup first: acb manifest rebuild --host " + f.host)}
+	}
+	open := a.openView
+	if f.host != "" {
+		open = func(command string) (*viewing, error) { return a.openHost(ctx, f.host) }
+	}
+	s, err := open("acb restore")
 	if err != nil {
 		return err
 	}
@@ -137,9 +152,13 @@ func (f *restoreFlags) selections(view manifest.View, s *viewing, args []string)
 		return []restore.Selection{{Into: f.to}}, nil
 	}
 	var list []restore.Selection
+	pathOf := backedUp
+	if f.host != "" {
+		pathOf = theirs
+	}
 	taken := map[string]string{} // names in the target, and whose they are
 	for _, arg := range args {
-		p, pattern, err := meant(view, arg)
+		p, pattern, err := meant(view, arg, pathOf)
 		if err != nil {
 			return nil, err
 		}
@@ -162,10 +181,10 @@ func (f *restoreFlags) selections(view manifest.View, s *viewing, args []string)
 
 // meant returns the path that an argument names, and the pattern below it, if
 // it is one: what was backed up under just that name is meant literally.
-func meant(view manifest.View, arg string) (p manifest.Path, pattern string, err error) {
+func meant(view manifest.View, arg string, pathOf func(string) (manifest.Path, error)) (p manifest.Path, pattern string, err error) {
 	folder, pattern := globOf(arg)
 	if pattern != "" {
-		p, err := backedUp(arg)
+		p, err := pathOf(arg)
 		if err != nil {
 			return "", "", &exitError{exitUsage, err}
 		}
@@ -174,7 +193,7 @@ func meant(view manifest.View, arg string) (p manifest.Path, pattern string, err
 			return p, "", err
 		}
 	}
-	if p, err = backedUp(folder); err != nil {
+	if p, err = pathOf(folder); err != nil {
 		return "", "", &exitError{exitUsage, err}
 	}
 	return p, pattern, nil
@@ -213,10 +232,7 @@ func everything(view manifest.View, s *viewing) ([]restore.Selection, error) {
 	var list []restore.Selection
 	var down func(p manifest.Path, id manifest.FolderID) error
 	down = func(p manifest.Path, id manifest.FolderID) error {
-		into := ""
-		if p != "" {
-			into = scan.OSPath(p)
-		}
+		into := scan.OSPath(p)
 		files, err := view.Files(id)
 		if err != nil {
 			return err

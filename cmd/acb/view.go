@@ -13,11 +13,12 @@ import (
 )
 
 // readingConfig is loadConfig for commands that only read what is backed up:
-// that a source is not there, or not yet there again, is no matter.
+// that a source is not there, or not yet there again, or that none is named, is
+// no matter.
 func (a *app) readingConfig() (*config.Config, error) {
 	env := config.System()
 	cfg, err := config.Load(config.Find(a.configFile, env), env)
-	if _, only := config.MissingOnly(err); err != nil && !only {
+	if err != nil && !config.SourcesOnly(err) {
 		return nil, &exitError{exitUsage, err}
 	}
 	return cfg, nil

@@ -29,7 +29,7 @@ func FuzzLoad(f *testing.F) {
 		if !errors.As(err, &ps) || len(ps) == 0 {
 			t.Fatalf("an error without a line: %v", err)
 		}
-		if _, only := MissingOnly(err); only != (c != nil) {
+		if SourcesOnly(err) != (c != nil) {
 			t.Fatalf("config %v, error %v", c, err)
 		}
 		for i, p := range ps {

@@ -19,8 +19,8 @@ const maxFile = 1 << 20
 
 // Load reads the configuration in file and checks it, the sources on disk
 // included. The error is Problems, in the order of the lines, or comes from
-// reading the file. If the only problems are missing sources, Load returns the
-// Config as well; see [MissingOnly].
+// reading the file. If the only problems are missing sources, or that there is
+// none, Load returns the Config as well; see [MissingOnly] and [SourcesOnly].
 func Load(file string, env Env) (*Config, error) {
 	file, err := filepath.Abs(file)
 	if err != nil {
@@ -39,7 +39,7 @@ func Load(file string, env Env) (*Config, error) {
 		return &l.config, nil
 	}
 	l.problems.sort()
-	if _, only := MissingOnly(l.problems); only {
+	if SourcesOnly(l.problems) {
 		return &l.config, l.problems
 	}
 	return nil, l.problems

@@ -117,6 +117,21 @@ func TestMissingSources(t *testing.T) {
 	}
 }
 
+// TestNoSources: what backs nothing up can do without sources.
+func TestNoSources(t *testing.T) {
+	h := newHome(t)
+	for text, ok := range map[string]bool{
+		"[drive]\nhost = \"x\"": true, "backup = [\"usb\"]": true, "x = 1": false, "backup = [\"usb\"]\nx = 1": false, "backup = 3": false,
+	} {
+		if c, err := h.load(t, text); err == nil || SourcesOnly(err) != ok || (c != nil) != ok {
+			t.Errorf("%q: %+v, %v", text, c, err)
+		}
+	}
+	if SourcesOnly(nil) || SourcesOnly(fs.ErrNotExist) {
+		t.Error("of no configuration at all")
+	}
+}
+
 func TestFind(t *testing.T) {
 	h := newHome(t)
 	set := func(value string) Env {

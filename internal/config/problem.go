@@ -85,3 +85,20 @@ func MissingOnly(err error) (missing []Source, only bool) {
 	}
 	return missing, only
 }
+
+// ErrNoSources says that the configuration names nothing to back up.
+var ErrNoSources = errors.New(`the key is missing: name the folders to back up, such as backup = ["~/Documents"]`)
+
+// SourcesOnly reports whether all that err, from [Load], reports are missing
+// sources, or that none is named: then Load has returned the Config, too, and
+// it will do for what backs nothing up.
+func SourcesOnly(err error) bool {
+	var ps Problems
+	if !errors.As(err, &ps) {
+		return false
+	}
+	return !slices.ContainsFunc(ps, func(p *Problem) bool {
+		var m *MissingSourceError
+		return !errors.As(p.Err, &m) && !errors.Is(p.Err, ErrNoSources)
+	})
+}

@@ -72,7 +72,7 @@ func (l *loader) setIgnore(v value) {
 func (l *loader) checkTogether() {
 	c := &l.config
 	if _, written := l.lines["backup"]; !written {
-		l.failAt(1, "backup", errors.New(`the key is missing: name the folders to back up, such as backup = ["~/Documents"]`))
+		l.failAt(1, "backup", ErrNoSources)
 	}
 	if _, written := l.lines[pathOf("drive", "host")]; !written {
 		if err := checkName(c.Drive.Host); err != nil || c.Drive.Host == "" {
