@@ -160,6 +160,12 @@ func (r *Reader) LastSuccess(kind string) (Run, bool, error) {
 	return first(r.runs(selectRun+"WHERE complete = 1 AND kind = ? ORDER BY id DESC LIMIT 1", kind))
 }
 
+// LastEnded returns the newest run of the given kind that has ended, however,
+// and whether there is one.
+func (r *Reader) LastEnded(kind string) (Run, bool, error) {
+	return first(r.runs(selectRun+"WHERE ended IS NOT NULL AND kind = ? ORDER BY id DESC LIMIT 1", kind))
+}
+
 func first(list []Run, err error) (Run, bool, error) {
 	if err != nil || len(list) == 0 {
 		return Run{}, false, err

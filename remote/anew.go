@@ -35,12 +35,11 @@ func (r *run) anew(ctx context.Context) error {
 	r.mu.Lock()
 	known := r.result.Gens
 	r.mu.Unlock()
-	switch {
-	case e != nil:
+	if e != nil {
 		r.lose(host)
 		err = fmt.Errorf("check generation: host folder: %w", &LostError{host})
-	case slices.ContainsFunc(gensOf(f), func(g int64) bool { return !slices.Contains(known, g) }):
-		err = &GenError{}
+	} else if held := slices.DeleteFunc(gensOf(f), func(g int64) bool { return slices.Contains(known, g) }); len(held) > 0 {
+		err = &GenError{held}
 	}
 	if err != nil {
 		r.stop(err)

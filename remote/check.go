@@ -24,6 +24,7 @@ type State struct {
 	ModTime      int64 // nanoseconds since 1970, from appProperties; 0 when not there
 	Mode         uint32
 	Installation string
+	Gens         []int64 // of a host folder, see [Gen]
 }
 
 // Check looks items up, up to 100 a request. An id that is in the answer is
@@ -64,7 +65,7 @@ func stateOf(f *drive.File) State {
 	p := f.AppProperties
 	s := State{
 		Trashed: f.Trashed, Explicit: f.ExplicitlyTrashed, Size: f.Size,
-		Content: contentOf(f, parseHash(p[propHash])), Installation: p[propInstall],
+		Content: contentOf(f, parseHash(p[propHash])), Installation: p[propInstall], Gens: gensOf(f),
 	}
 	switch {
 	case f.MimeType == folderType:

@@ -109,6 +109,9 @@ func New(o Options) (*Drive, error) {
 	return d, nil
 }
 
+// Transfers returns how many contents go over the line at a time.
+func (d *Drive) Transfers() int { return d.opt.Transfers }
+
 // url returns the address of path below the endpoint.
 func (d *Drive) url(path string, query url.Values) string {
 	u := *d.root

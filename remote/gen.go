@@ -29,7 +29,9 @@ type Gen struct {
 
 // A GenError says that Drive was last changed by another copy of this
 // manifest, or by a later state of it.
-type GenError struct{}
+type GenError struct {
+	Held []int64 // the generations that the host folder holds and the manifest does not know
+}
 
 // Error names the way out.
 func (*GenError) Error() string {
@@ -127,11 +129,12 @@ func (d *Drive) claim(ctx context.Context, host manifest.FileID, gen Gen, create
 		return gen.Known, fmt.Errorf("check generation: host folder: %w", &LostError{host})
 	case e != nil:
 		return sent, e.about("check generation", "", host)
-	case slices.ContainsFunc(gensOf(f), func(g int64) bool { return g != next }):
+	}
+	if held := slices.DeleteFunc(gensOf(f), func(g int64) bool { return g == next }); len(held) > 0 {
 		if _, e := d.do(ctx, d.patchCall(host, &meta{AppProperties: props{gens: &gens{drop: []int64{next}}}}, "id")); e == nil {
 			sent = gen.Known
 		}
-		return sent, &GenError{}
+		return sent, &GenError{held}
 	}
 	d.looked = asked
 	return []int64{next}, nil

@@ -24,6 +24,17 @@ type Fix struct {
 // it failed with: a *LostError, an *Error. PutBack returns why it had to stop
 // before all were tried.
 func (d *Drive) PutBack(ctx context.Context, fixes []Fix, done func(Fix, error)) error {
+	return d.fix(ctx, fixes, "put back", func(f Fix, err error) {
+		if err == nil {
+			d.opt.Log.Warn("item was changed on Drive by somebody else, put back", "path", string(f.Path), "id", f.FileID,
+				"moved", f.Parent != "", "renamed", f.Name != "", "trashed", f.Untrash)
+		}
+		done(f, err)
+	})
+}
+
+// fix carries out the fixes.
+func (d *Drive) fix(ctx context.Context, fixes []Fix, do string, done func(Fix, error)) error {
 	calls := make([]*call, len(fixes))
 	of := make(map[*call]Fix, len(fixes))
 	for i, f := range fixes {

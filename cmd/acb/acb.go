@@ -117,7 +117,7 @@ Any flag can also be set by a variable: ACB_BWLIMIT for --bwlimit.
 		a.restoreCommand(),
 		a.lsCommand(), a.findCommand(), a.historyCommand(),
 		a.logCommand(), a.diffCommand(),
-		a.undoCommand(), a.purgeCommand(),
+		a.verifyCommand(), a.undoCommand(), a.purgeCommand(),
 		a.manifestCommand(),
 		a.demoCommand(), a.versionCommand(), a.drivetestCommand(),
 	)

@@ -75,14 +75,18 @@ type jsonRun struct {
 // runLine says how a run went, for a person.
 func (a *app) runLine(run manifest.Run) string {
 	line := fmt.Sprintf("run %-5d %s  %-6s", run.ID, run.Started.In(a.now().Location()).Format("2006-01-02 15:04"), run.Kind)
-	var c backup.Counts
+	var c backup.Report
 	switch {
 	case run.Ended.IsZero():
 		return line + "  still on, or interrupted"
 	case json.Unmarshal(run.Counters, &c) != nil:
 		return line
 	}
-	line += "  " + changes(&c)
+	did := changes(&c.Counts)
+	if c.Verify != nil {
+		did = verified(c.Verify)
+	}
+	line += "  " + did
 	if c.Requests > 0 {
 		line += fmt.Sprintf("; sent %s in %s", humanize.IBytes(uint64(c.BytesSent)), count(c.Requests, "request", "requests"))
 	}

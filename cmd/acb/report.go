@@ -67,6 +67,9 @@ func (a *app) report(sum *backup.Summary, s *session, dryRun bool) {
 		fmt.Fprintf(a.err, "acb: not everything was sent: %s\n", plain(sum.Quota))
 	}
 	a.reportMended(sum, limit)
+	if sum.Verified != nil {
+		a.reportFindings(sum.Verified, limit)
+	}
 	for _, src := range sum.Sources {
 		a.reportSource(src)
 	}
@@ -94,7 +97,11 @@ func (a *app) report(sum *backup.Summary, s *session, dryRun bool) {
 	case len(sum.Conditions) > 0:
 		done = strings.ReplaceAll(string(sum.Conditions[0]), "_", " ")
 	}
-	fmt.Fprintf(a.out, "%s in %s: %s\n", done, took(sum.Took), changes(c))
+	did := changes(c)
+	if v := sum.Verified.Report(); v != nil {
+		did = verified(v)
+	}
+	fmt.Fprintf(a.out, "%s in %s: %s\n", done, took(sum.Took), did)
 	if c.Requests == 0 && !dryRun {
 		fmt.Fprintln(a.out, "0 requests to Drive")
 		return
@@ -164,22 +171,25 @@ func (a *app) reportMended(sum *backup.Summary, limit int) {
 	if sum.Listed != "" {
 		fmt.Fprintf(a.err, "acb: everything on Drive was compared: %s\n", plain(sum.Listed))
 	}
+	if sum.Verified != nil {
+		return // a finding tells
+	}
 	for i, m := range sum.Mended {
 		if i == limit {
 			fmt.Fprintf(a.err, "acb: and %d more, see the log\n", len(sum.Mended)-i)
 			return
 		}
-		fmt.Fprintf(a.err, "acb: on Drive somebody else has %s, put right: %s\n", m.What, mendedPath(m, shown))
+		fmt.Fprintf(a.err, "acb: on Drive somebody else has %s, put right: %s\n", m.What, mendedPath(m.Path, shown))
 	}
 }
 
-// mendedPath names what was put right; the folders that hold the backup have
-// no path on disk.
-func mendedPath(m backup.Mended, show func(manifest.Path) string) string {
-	if m.Path == "" {
+// mendedPath names what was changed on Drive; the folders that hold the backup
+// have no path on disk.
+func mendedPath(p manifest.Path, show func(manifest.Path) string) string {
+	if p == "" {
 		return "the folder of the backup"
 	}
-	return show(m.Path)
+	return show(p)
 }
 
 // reportSource says what is wrong with a source as a whole.
@@ -265,12 +275,13 @@ type (
 		Type string `json:"type"` // "summary"
 		Run  int64  `json:"run,omitempty"`
 		backup.Counts
-		Seconds    float64            `json:"seconds"`
-		ETA        *float64           `json:"eta_seconds,omitempty"` // of a dry run
-		Conditions []backup.Condition `json:"conditions"`
-		Quota      string             `json:"quota,omitempty"` // why contents were not sent
-		Sources    []jsonSource       `json:"sources"`
-		NotCopied  string             `json:"manifest_not_copied,omitempty"`
+		Seconds    float64              `json:"seconds"`
+		ETA        *float64             `json:"eta_seconds,omitempty"` // of a dry run
+		Conditions []backup.Condition   `json:"conditions"`
+		Quota      string               `json:"quota,omitempty"` // why contents were not sent
+		Sources    []jsonSource         `json:"sources"`
+		NotCopied  string               `json:"manifest_not_copied,omitempty"`
+		Verify     *backup.VerifyReport `json:"verify,omitempty"` // of a verify
 	}
 )
 
@@ -292,8 +303,14 @@ func (a *app) reportJSON(sum *backup.Summary, dryRun bool) error {
 	for _, p := range sum.NotKept {
 		put(jsonItem{"not_kept", exact(p), "Drive keeps 200 versions of a file for good"})
 	}
-	for _, m := range sum.Mended {
-		put(jsonItem{"mended", mendedPath(m, exact), m.What.String()})
+	if v := sum.Verified; v != nil {
+		for _, f := range v.Findings {
+			put(jsonFinding{"finding", mendedPath(f.Path, exact), string(f.Item), f.What.String(), f.Fixed, f.Reason})
+		}
+	} else {
+		for _, m := range sum.Mended {
+			put(jsonItem{"mended", mendedPath(m.Path, exact), m.What.String()})
+		}
 	}
 	for _, h := range sum.Held {
 		for _, op := range h.Ops {
@@ -303,7 +320,7 @@ func (a *app) reportJSON(sum *backup.Summary, dryRun bool) error {
 	out := jsonSummary{
 		Type: "summary", Run: sum.Run, Counts: sum.Counts, Seconds: sum.Took.Seconds(),
 		Conditions: append([]backup.Condition{}, sum.Conditions...), Quota: sum.Quota, Sources: []jsonSource{},
-		NotCopied: sum.NotCopied,
+		NotCopied: sum.NotCopied, Verify: sum.Verified.Report(),
 	}
 	if dryRun {
 		eta := sum.ETA.Seconds()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -44,6 +45,7 @@ var driveCommands = map[string]struct {
 	"rename":    {"PATH NAME      gives it another name", (*stage).rename},
 	"write":     {"PATH TEXT      replaces its content", (*stage).write},
 	"keep":      {"PATH N         gives it N contents that are kept for good", (*stage).keep},
+	"twin":      {"PATH           copies it where it is, as an acb would that sends it twice", (*stage).twin},
 	"fault":     {"WHICH EFFECT | off   lets requests go wrong, see faultOf", (*stage).fault},
 	"hits":      {"N              the fault struck so often; + for at least once", (*stage).hits},
 	"interrupt": {"KIND N [SIGNAL]...   sends int, or what is named of int, term and kill, to the acb that holds the lock at the N-th request of a kind", (*stage).interrupt},
@@ -168,6 +170,28 @@ func (s *stage) keep(args []string) error {
 			}
 		}
 		return err
+	})
+}
+
+func (s *stage) twin(args []string) error {
+	return s.each(args, 1, func(id string) error {
+		n, err := s.node(args[0])
+		if err != nil {
+			return err
+		}
+		body, err := json.Marshal(map[string]any{"appProperties": n.AppProps})
+		if err != nil {
+			return err
+		}
+		resp, err := s.Client().Post(s.URL+"/drive/v3/files/"+id+"/copy", "application/json", bytes.NewReader(body))
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			return errors.New(resp.Status)
+		}
+		return nil
 	})
 }
 

@@ -43,13 +43,14 @@ while a backup runs, and sends nothing.
 
 // state is what "acb status" tells.
 type state struct {
-	Manifest    string     `json:"manifest"`
-	LastSuccess *time.Time `json:"last_success"` // when the last complete run began; null if none did
-	Stale       bool       `json:"stale"`
-	LastRun     *lastRun   `json:"last_run"`
-	Halt        *halt      `json:"halt"` // null: nothing stands in the way of uploads
-	Sources     []kept     `json:"sources"`
-	Next        *time.Time `json:"next"` // for "acb run"; null without a schedule
+	Manifest    string      `json:"manifest"`
+	LastSuccess *time.Time  `json:"last_success"` // when the last complete run began; null if none did
+	Stale       bool        `json:"stale"`
+	LastRun     *lastRun    `json:"last_run"`
+	LastVerify  *lastVerify `json:"last_verify"` // null if none has ended
+	Halt        *halt       `json:"halt"`        // null: nothing stands in the way of uploads
+	Sources     []kept      `json:"sources"`
+	Next        *time.Time  `json:"next"` // for "acb run"; null without a schedule
 
 	NotSaved []backup.NotSaved   `json:"not_saved"` // by the last scan
 	Omitted  int                 `json:"not_saved_more,omitempty"`
@@ -73,6 +74,12 @@ type lastRun struct {
 	Ended      *time.Time      `json:"ended"` // null: still on, or interrupted
 	Conditions []string        `json:"conditions"`
 	Counters   json.RawMessage `json:"counters"`
+}
+
+// lastVerify is what the last "acb verify" found.
+type lastVerify struct {
+	Started time.Time `json:"started"`
+	backup.VerifyReport
 }
 
 // halt is why the last run sent no more contents.
@@ -178,6 +185,9 @@ func (st *state) runs(r *manifest.Reader) error {
 	if ok {
 		st.LastSuccess = &good.Started
 	}
+	if err := st.verifies(r); err != nil {
+		return err
+	}
 	last, err := r.LastRuns(1)
 	if err != nil || len(last) == 0 {
 		return err
@@ -185,6 +195,19 @@ func (st *state) runs(r *manifest.Reader) error {
 	run := runJSON(last[0])
 	st.LastRun = &run
 	return nil
+}
+
+// verifies takes in the last verify that ended.
+func (st *state) verifies(r *manifest.Reader) error {
+	run, ok, err := r.LastEnded("verify")
+	if err != nil || !ok {
+		return err
+	}
+	rep, err := backup.ReadReport(run)
+	if err == nil && rep.Verify != nil {
+		st.LastVerify = &lastVerify{run.Started, *rep.Verify}
+	}
+	return err
 }
 
 // month is how far back the costly paths go.

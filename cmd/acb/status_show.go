@@ -34,6 +34,9 @@ func (a *app) showState(st *state) {
 		}
 		fmt.Fprintf(a.out, "last run              %s: %s\n", local(l.Started), how)
 	}
+	if v := st.LastVerify; v != nil {
+		fmt.Fprintf(a.out, "last verify           %s (%s): %s\n", local(v.Started), humanize.RelTime(v.Started, a.now(), "ago", "from now"), verified(&v.VerifyReport))
+	}
 	if st.Halt != nil {
 		fmt.Fprintf(a.out, "uploads wait          %s\n", plain(st.Halt.Reason))
 	}

@@ -46,6 +46,7 @@ type Backup struct {
 // A Request says what one run is to look at.
 type Request struct {
 	Targets []scan.Target // --path: only these; none means every source
+	verify  *Verify       // what is sent is what it found
 }
 
 // maxPasses bounds how often one run plans anew because Drive turned out to
@@ -114,8 +115,9 @@ type run struct {
 	looked  *scan.Result      // what the scan saw, without what differs
 	planned *plan.Plan
 	journal *journal
-	claimed bool    // no copy of this state folder has changed Drive, nor will
-	waiting []Drift // to be put right when their folders are there
+	claimed bool      // no copy of this state folder has changed Drive, nor will
+	waiting []Drift   // to be put right when their folders are there
+	failed  []Failure // of what no plan is about: planning anew does not put it right
 }
 
 func (b *Backup) begin(req Request, e *edit) *run {
@@ -132,6 +134,8 @@ func (r *run) kind() string {
 	switch {
 	case r.edit != nil:
 		return r.edit.kind
+	case r.req.verify != nil:
+		return "verify"
 	case r.named():
 		return "path"
 	}

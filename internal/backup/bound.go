@@ -142,5 +142,5 @@ func (b *Backup) claimHost(ctx context.Context) error {
 		return err
 	}
 	gens, err := b.Drive.Claim(ctx, lay.Host, gen)
-	return errors.Join(err, b.Store.SetMeta(map[string]string{metaGens: gensText(gens)}))
+	return errors.Join(err, b.keepGens(gens))
 }

@@ -10,39 +10,38 @@ import (
 	"github.com/autocloudbackup/acb/remote"
 )
 
-// eachItem calls visit for everything that should be on Drive by the manifest,
-// folders before what is in them: the top folder, the host folder, and all
-// that is not marked lost. What is damaged is passed over, and part of the
-// error.
+// eachItem calls visit for everything that the manifest knows of Drive, folders
+// before what is in them: the top folder, the host folder, and all below it.
+// What is damaged is passed over, and part of the error.
 func eachItem(known *manifest.Reader, lay remote.Layout, visit func(d Drift)) error {
 	type folder struct {
 		id    manifest.FileID
 		level int
-		lost  bool // it, or one above it
+		lost  bool           // it, or one above it
+		flags manifest.Flags // likewise
 	}
 	folders := map[manifest.FolderID]folder{0: {id: lay.Top}}
 	visit(Drift{Item: lay.Top, in: notKept, kind: manifest.Dir})
 	return known.Walk(manifest.Root, func(p manifest.Path, row manifest.Row, files []manifest.Entry) error {
 		above := folders[row.Parent]
-		here := folder{id: row.FileID, level: above.level + 1, lost: above.lost || row.Flags.Has(manifest.Lost)}
+		here := folder{id: row.FileID, level: above.level + 1, lost: above.lost || row.Flags.Has(manifest.Lost), flags: above.flags | row.Flags}
 		d := Drift{
 			Path: p, Item: row.FileID, in: row.Parent, is: row.ID, kind: manifest.Dir, name: row.Name, time: row.ModTime,
 			parent: above.id, level: above.level, waits: above.lost,
+			lost: row.Flags.Has(manifest.Lost), hidden: here.flags.Has(manifest.Retired), pinned: here.flags.Has(manifest.Pinned),
 		}
 		if row.ID == manifest.Root {
 			here.id, d.Item, d.time = lay.Host, lay.Host, 0
 		}
 		folders[row.ID] = here
-		if !row.Flags.Has(manifest.Lost) {
-			visit(d)
-		}
+		visit(d)
 		for _, e := range files {
-			if !e.Flags.Has(manifest.Lost) {
-				visit(Drift{
-					Path: p.Join(e.Name), Item: e.FileID, in: row.ID, kind: e.Kind, name: e.Name, time: e.ModTime, Old: e,
-					parent: here.id, level: here.level, waits: here.lost,
-				})
-			}
+			flags := here.flags | e.Flags
+			visit(Drift{
+				Path: p.Join(e.Name), Item: e.FileID, in: row.ID, kind: e.Kind, name: e.Name, time: e.ModTime, Old: e,
+				parent: here.id, level: here.level, waits: here.lost,
+				lost: e.Flags.Has(manifest.Lost), hidden: flags.Has(manifest.Retired), pinned: flags.Has(manifest.Pinned),
+			})
 		}
 		return nil
 	})
@@ -81,7 +80,7 @@ func (found drifts) compare(known *manifest.Reader, lay remote.Layout, states ma
 // look compares one item.
 func (c *comparison) look(d Drift) {
 	d.within = c.trashed[d.in]
-	if s, listed := c.states[d.Item]; listed {
+	if s, listed := c.states[d.Item]; listed && !d.lost {
 		d.judge(s)
 		if d.within && !s.Explicit {
 			d.What &^= Trashed // that was not done to the item

@@ -24,6 +24,9 @@ type Drift struct {
 	kind   manifest.Kind
 	time   int64 // modification time, nanoseconds since 1970; 0 for the folders above all
 	level  int   // of folders above it
+	lost   bool  // the manifest knows already that Drive does not have it
+	hidden bool  // it, or a folder above it, is retired
+	pinned bool  // it was backed up by name
 	within bool  // a folder above it is in the trash, too
 	waits  bool  // a folder above it is not on Drive any more, and has to be made first
 }
@@ -46,6 +49,7 @@ const (
 	Extra                           // made by this installation, in the host folder, and not in the manifest
 	Duplicate                       // such a one where another item stands, too
 	Damaged                         // what Drive sends of it is not what was saved
+	Unread                          // an interrupted run has left open whether it is as on disk
 )
 
 // Has reports whether any of the kinds holds.
@@ -54,7 +58,7 @@ func (k DriftKind) Has(kinds DriftKind) bool { return k&kinds != 0 }
 // String says what was done, as "moved and renamed".
 func (k DriftKind) String() string {
 	var words []string
-	for i, word := range []string{"deleted", "put into the trash", "moved", "renamed", "overwritten", "replaced by the same", "not known", "there twice", "damaged"} {
+	for i, word := range []string{"deleted", "put into the trash", "moved", "renamed", "overwritten", "replaced by the same", "not known", "there twice", "damaged", "not compared with the disk yet"} {
 		if k.Has(1 << i) {
 			words = append(words, word)
 		}
@@ -82,6 +86,11 @@ func (d *Drift) judge(s remote.State) {
 		set(Changed, s.MD5 != d.Old.MD5)
 		set(Replaced, s.MD5 == d.Old.MD5 && s.HeadRevision != d.Old.HeadRevision)
 	}
+}
+
+// unread reports whether the manifest does not know which content it is.
+func (d *Drift) unread() bool {
+	return d.kind != manifest.Dir && d.Old.Hash.IsZero() && d.Old.Flags.Has(manifest.Racy)
 }
 
 // fix is what puts the item back to where it belongs.

@@ -95,7 +95,7 @@ func (r *run) applied(res remote.Result) error {
 		r.sum.add(QuotaMet)
 		r.sum.Quota = res.Stopped.Error()
 	}
-	return r.Store.SetMeta(map[string]string{metaGens: gensText(res.Gens)})
+	return r.keepGens(res.Gens)
 }
 
 // end writes the run's row and returns its summary. The error is what the
@@ -103,6 +103,10 @@ func (r *run) applied(res remote.Result) error {
 func (r *run) end(ctx context.Context, err error) (*Summary, error) {
 	r.progress.phase("finishing")
 	err = r.condition(ctx, err)
+	if len(r.failed) > 0 {
+		r.sum.Failures = append(r.sum.Failures, r.failed...)
+		r.sum.add(Incomplete)
+	}
 	c := &r.sum.Counts
 	st := r.Drive.Stats()
 	c.Requests, c.Calls, c.Throttled = st.Requests-r.before.Requests, st.Calls-r.before.Calls, st.Throttled-r.before.Throttled
@@ -160,6 +164,8 @@ func (r *run) condition(ctx context.Context, err error) error {
 	var account *AccountError
 	var machine *MachineError
 	var client *ClientError
+	var rolled *RolledBackError
+	err = r.orRolledBack(err)
 	switch {
 	case err == nil:
 		return nil
@@ -168,7 +174,9 @@ func (r *run) condition(ctx context.Context, err error) error {
 		return nil
 	case errors.As(err, &answer) && answer.Class == remote.Auth, errors.As(err, &account):
 		r.sum.add(SignIn)
-	case errors.As(err, &gen), errors.As(err, &machine), errors.As(err, &client):
+	case errors.As(err, &answer) && answer.Class == remote.DailyCap:
+		r.sum.add(QuotaMet)
+	case errors.As(err, &gen), errors.As(err, &rolled), errors.As(err, &machine), errors.As(err, &client):
 		r.sum.add(HeldBack)
 	default:
 		r.sum.add(Fatal)

@@ -26,6 +26,8 @@ const (
 	metaHost         = "layout_host"
 	metaBegun        = "layout_begun"  // "yes" while the two may or may not exist
 	metaGens         = "gens"          // that the host folder may hold, separated by spaces
+	metaGensPast     = "gens_past"     // that the host folder held before, likewise
+	metaQuarantine   = "quarantine"    // the folder on Drive for what the manifest does not know
 	metaChanges      = "changes_token" // where to go on in Drive's change log
 	metaChecked      = "drive_checked" // when it was read last, seconds since 1970
 	metaHalt         = "halt"          // why contents are not sent, as JSON of remote.Halt
@@ -159,17 +161,9 @@ func (r *run) hostLost(ctx context.Context) error {
 
 // gen returns the generations that Drive may hold, and makes up others.
 func (b *Backup) gen() (remote.Gen, error) {
-	text, err := b.Store.Meta(metaGens)
+	known, err := b.gens(metaGens)
 	if err != nil {
 		return remote.Gen{}, err
-	}
-	var known []int64
-	for _, word := range strings.Fields(text) {
-		n, err := strconv.ParseInt(word, 10, 64)
-		if err != nil {
-			return remote.Gen{}, fmt.Errorf("read manifest: %s: %w", metaGens, err)
-		}
-		known = append(known, n)
 	}
 	all := slices.Clone(known)
 	return remote.Gen{Known: known, Next: func() (int64, error) {

@@ -25,7 +25,11 @@ import (
 // In memory it holds 16 bytes an item, and what differs.
 func Listed(ctx context.Context, drive *remote.Drive, installation string, known *manifest.Reader, lay remote.Layout, begun map[manifest.FileID]bool) (found []Drift, items int64, err error) {
 	l := listing{seed: maphash.MakeSeed(), left: map[uint64]uint64{}}
-	damaged := eachItem(known, lay, func(d Drift) { l.left[l.key(d.Item)] = l.digest(&d) })
+	damaged := eachItem(known, lay, func(d Drift) {
+		if !d.lost {
+			l.left[l.key(d.Item)] = l.digest(&d)
+		}
+	})
 	if damaged != nil && !isDamage(damaged) {
 		return nil, 0, damaged
 	}
@@ -39,7 +43,7 @@ func Listed(ctx context.Context, drive *remote.Drive, installation string, known
 	}
 	suspects := []manifest.FileID{lay.Top, lay.Host}
 	err = eachItem(known, lay, func(d Drift) {
-		if _, left := l.left[l.key(d.Item)]; left && d.Item != lay.Top && d.Item != lay.Host {
+		if _, left := l.left[l.key(d.Item)]; left && !d.lost && d.Item != lay.Top && d.Item != lay.Host {
 			suspects = append(suspects, d.Item)
 		}
 	})
@@ -134,6 +138,9 @@ func (found drifts) extras(known *manifest.Reader, lay remote.Layout, states map
 		taken[at] = taken[at]
 	}
 	err = eachItem(known, lay, func(d Drift) {
+		if d.lost {
+			return
+		}
 		delete(extra, d.Item)
 		at := spot{d.parent, d.name}
 		if _, asked := taken[at]; asked {

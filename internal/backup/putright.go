@@ -62,15 +62,20 @@ func (r *run) putRight(ctx context.Context, found []Drift) (all bool, err error)
 func (r *run) takeOver(found []Drift) error {
 	var steps []manifest.Step
 	for _, d := range found {
-		if !d.What.Has(Changed | Replaced) {
+		if !d.What.Has(Changed | Replaced | Damaged) {
 			continue
 		}
 		e := d.Old
-		e.HeadRevision = d.Now.HeadRevision
-		if d.What.Has(Changed) {
-			e.Hash, e.MD5, e.Size = manifest.Hash{}, d.Now.MD5, d.Now.Size
+		if d.What.Has(Changed | Replaced) {
+			e.HeadRevision = d.Now.HeadRevision
+		}
+		if d.What.Has(Changed | Damaged) {
+			e.Hash, e.MD5 = manifest.Hash{}, manifest.MD5{}
 			e.Flags |= manifest.Racy
 			r.mended(d)
+		}
+		if d.What.Has(Changed) {
+			e.MD5, e.Size = d.Now.MD5, d.Now.Size
 		}
 		steps = append(steps, manifest.Step{Kind: manifest.Put, Folder: d.in, Entry: e, Reason: manifest.EndOverwritten})
 	}
@@ -92,8 +97,7 @@ func (r *run) putBack(ctx context.Context, todo []Drift) (all bool, err error) {
 		for _, d := range todo[:n] {
 			if err := failed[d.Item]; err != nil {
 				all = false
-				r.sum.Failures = append(r.sum.Failures, Failure{Path: d.Path, Reason: err.Error()})
-				r.sum.add(Incomplete)
+				r.failed = append(r.failed, Failure{Path: d.Path, Reason: err.Error()})
 			} else {
 				r.mended(d)
 			}

@@ -255,7 +255,7 @@ func (b *Backup) rebuilt() (bool, error) {
 
 // proven ends that: what a scan of everything has not met is gone from then on.
 func (r *run) proven() error {
-	if r.edit != nil || r.named() || r.sum.Counts.Unknown > 0 {
+	if r.kind() != "scan" || r.sum.Counts.Unknown > 0 {
 		return nil
 	}
 	if yes, err := r.rebuilt(); err != nil || !yes {

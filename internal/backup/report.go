@@ -14,10 +14,22 @@ import (
 // the most bytes.
 type Report struct {
 	Counts
-	NotSaved []NotSaved   `json:"not_saved,omitempty"` // the first reportMost
-	Omitted  int          `json:"not_saved_more,omitempty"`
-	Held     []HeldReport `json:"held,omitempty"`
-	Costly   []Cost       `json:"costly,omitempty"` // the most bytes first
+	NotSaved []NotSaved    `json:"not_saved,omitempty"` // the first reportMost
+	Omitted  int           `json:"not_saved_more,omitempty"`
+	Held     []HeldReport  `json:"held,omitempty"`
+	Costly   []Cost        `json:"costly,omitempty"` // the most bytes first
+	Verify   *VerifyReport `json:"verify,omitempty"` // of a run that verified
+}
+
+// A VerifyReport says how thoroughly a verify has looked, and what it found.
+type VerifyReport struct {
+	Level    string `json:"level"`
+	Ended    bool   `json:"ended"` // all was looked at
+	Findings int    `json:"findings"`
+	Left     int    `json:"left"`
+	Items    int64  `json:"items"`
+	Files    int64  `json:"files_read"`
+	Bytes    int64  `json:"bytes_received"`
 }
 
 // NotSaved is a file or folder that is not protected, or not as it is now.
@@ -59,7 +71,16 @@ func (r *run) report() ([]byte, error) {
 			Source: r.Backup.Sources[h.Source].Root, Guard: h.Guard.String(), Files: h.Files(), Lifts: h.Guard.Lifts(),
 		})
 	}
+	rep.Verify = r.sum.Verified.Report()
 	return json.Marshal(rep)
+}
+
+// Report returns the numbers of a verify; of none, nil.
+func (v *Verified) Report() *VerifyReport {
+	if v == nil {
+		return nil
+	}
+	return &VerifyReport{v.Level, v.Ended, len(v.Findings), v.Left, v.Items, v.Files, v.Bytes}
 }
 
 // ReadReport returns what was kept of a run; of one that was interrupted it is

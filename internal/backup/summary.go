@@ -93,6 +93,7 @@ type Summary struct {
 	Unasked    string // why Drive was not asked what others changed, although it was time to; "" if it was
 	Listed     string // why all of Drive was listed for that; "" if it was not
 	Sources    []SourceSummary
+	Verified   *Verified // of a Verify
 }
 
 // A SourceSummary is one source's part of a run.

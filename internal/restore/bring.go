@@ -1,18 +1,13 @@
 package restore
 
 import (
-	"bytes"
 	"context"
-	"crypto/md5"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"io/fs"
 	"os"
 	"time"
-
-	"github.com/zeebo/blake3"
 
 	"github.com/autocloudbackup/acb/manifest"
 )
@@ -121,7 +116,7 @@ func (t *task) look(ctx context.Context) (there fs.FileInfo, same bool, err erro
 	if err != nil {
 		return nil, false, err
 	}
-	sum := newSum(&t.want)
+	sum := t.want.Proof()
 	switch {
 	case t.want.Kind == manifest.Symlink && st.Mode()&fs.ModeSymlink != 0:
 		text, err := t.dir.root.Readlink(t.name)
@@ -129,7 +124,7 @@ func (t *task) look(ctx context.Context) (there fs.FileInfo, same bool, err erro
 			return nil, false, err
 		}
 		io.WriteString(sum, text)
-		return st, sum.right(), nil
+		return st, sum.Holds(), nil
 	case t.want.Kind != manifest.File || !st.Mode().IsRegular() || st.Size() != t.want.Size:
 		return st, false, nil
 	}
@@ -144,7 +139,7 @@ func (t *task) look(ctx context.Context) (there fs.FileInfo, same bool, err erro
 	if _, err := io.Copy(sum, readerOf(ctx, f)); err != nil {
 		return nil, false, err
 	}
-	return st, sum.right(), nil
+	return st, sum.Holds(), nil
 }
 
 // openSame opens a regular file that was just looked at.
@@ -173,20 +168,3 @@ func readerOf(ctx context.Context, f io.Reader) io.Reader {
 type readFunc func([]byte) (int, error)
 
 func (f readFunc) Read(p []byte) (int, error) { return f(p) }
-
-// A sum computes what a content's sum was when it was saved: BLAKE3, or MD5
-// where only that is known.
-type sum struct {
-	hash.Hash
-	want []byte
-}
-
-func newSum(v *manifest.Version) *sum {
-	if !v.Hash.IsZero() {
-		return &sum{blake3.New(), v.Hash[:]}
-	}
-	return &sum{md5.New(), v.MD5[:]}
-}
-
-// right reports whether what was written has the sum that it must have.
-func (s *sum) right() bool { return bytes.Equal(s.Sum(nil), s.want) }

@@ -40,7 +40,7 @@ func (r *run) fetch(ctx context.Context, t *task, temp string) (right bool, err 
 	if err != nil {
 		return false, err
 	}
-	s := newSum(&t.want)
+	s := t.want.Proof()
 	err = r.download(ctx, t, 0, t.want.Size, io.MultiWriter(f, s))
 	if err = errors.Join(err, t.complete(f, err == nil)); err == nil {
 		err = d.root.Chtimes(temp, time.Time{}, t.want.ModifiedAt())
@@ -48,7 +48,7 @@ func (r *run) fetch(ctx context.Context, t *task, temp string) (right bool, err 
 	if err != nil {
 		return false, errors.Join(err, d.root.Remove(temp))
 	}
-	return s.right(), nil
+	return s.Holds(), nil
 }
 
 // complete gives a file that has arrived its mode, and closes it.
@@ -90,7 +90,7 @@ func (r *run) fetchLink(ctx context.Context, t *task, temp string) (right bool, 
 		return false, fmt.Errorf("a symlink's target of %d bytes", t.want.Size)
 	}
 	text := new(bytes.Buffer)
-	s := newSum(&t.want)
+	s := t.want.Proof()
 	if err := r.download(ctx, t, 0, t.want.Size, io.MultiWriter(text, s)); err != nil {
 		return false, err
 	}
@@ -98,7 +98,7 @@ func (r *run) fetchLink(ctx context.Context, t *task, temp string) (right bool, 
 	if err := root.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return false, err
 	}
-	if !s.right() {
+	if !s.Holds() {
 		return false, root.WriteFile(temp, text.Bytes(), 0o600)
 	}
 	if err := root.Symlink(text.String(), temp); err != nil {
@@ -116,11 +116,11 @@ func (r *run) fetchLarge(ctx context.Context, t *task, temp string) (right bool,
 			return false, err
 		}
 		again := p.left() < len(p.done)
-		s := newSum(&t.want)
+		s := t.want.Proof()
 		if err := r.fetchPart(ctx, t, p, s); err != nil {
 			return false, errors.Join(err, p.f.Close()) // what has arrived stays for the next run
 		}
-		right = s.right()
+		right = s.Holds()
 		if !right && again {
 			// Something else came into the file since, or it is another one.
 			if err := errors.Join(p.f.Close(), t.dir.root.Remove(temp)); err != nil {
@@ -137,7 +137,7 @@ func (r *run) fetchLarge(ctx context.Context, t *task, temp string) (right bool,
 }
 
 // fetchPart fetches the segments that are missing, and feeds all of them to s.
-func (r *run) fetchPart(ctx context.Context, t *task, p *part, s *sum) error {
+func (r *run) fetchPart(ctx context.Context, t *task, p *part, s *manifest.Proof) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var next atomic.Int64
