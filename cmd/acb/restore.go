@@ -43,7 +43,9 @@ you are, and means what was backed up there, whether it is there now or not.
 With --to, each PATH appears in that folder under its own name, and everything
 appears there with its whole path. With --in-place it goes where it was.
 Nothing that is there is written over: a file that differs is kept and listed,
-or moved aside with --overwrite. What is there already is not fetched.
+or moved aside with --overwrite. What is there already is not fetched. Restored
+once more, what was interrupted goes on: what had not arrived is .acb-restore.*
+until then, and is never backed up.
 
 With --at it brings back what was there at that moment: ` + atHelp + `.
 Deleted files come out of Drive's trash, and old contents from its revisions,

@@ -418,7 +418,7 @@ func TestPins(t *testing.T) {
 func TestFoldersOfBefore(t *testing.T) {
 	w := newWorld(t, drivetest.Options{})
 	old := time.Unix(1_000_000_000, 5)
-	for _, dir := range []string{"made", "complete", "mine"} {
+	for _, dir := range []string{"made", "complete", "mine", "news"} {
 		w.write(dir+"/one", "1")
 		w.write(dir+"/two", "2")
 		w.must(os.Chtimes(filepath.Join(w.src, dir), old, old))
@@ -436,7 +436,13 @@ func TestFoldersOfBefore(t *testing.T) {
 	w.must(os.Chmod(at("complete"), 0o555))
 	w.must(os.Chtimes(at("complete"), old, old))
 	w.must(os.Chmod(at("mine"), 0o711))
+	w.must(os.Remove(at("news/one")))
+	w.must(os.Chtimes(at("news"), old.Add(time.Hour), old.Add(time.Hour)))
 	w.ok(manifest.Now, "")
+	if st, err := os.Stat(at("news")); err != nil || st.ModTime().Equal(old) || st.ModTime().Equal(old.Add(time.Hour)) {
+		t.Errorf("something came into a folder of today, and its time is %v, %v", st.ModTime(), err)
+	}
+	w.must(os.Chtimes(at("news"), old, old))
 	want["mine"] = strings.Replace(want["mine"], "dr-xr-xr-x", "drwx--x--x", 1)
 	w.same(want)
 }
