@@ -160,6 +160,11 @@ func (r *Reader) LastSuccess(kind string) (Run, bool, error) {
 	return first(r.runs(selectRun+"WHERE complete = 1 AND kind = ? ORDER BY id DESC LIMIT 1", kind))
 }
 
+// LastRun returns the newest run of the given kind, and whether there is one.
+func (r *Reader) LastRun(kind string) (Run, bool, error) {
+	return first(r.runs(selectRun+"WHERE kind = ? ORDER BY id DESC LIMIT 1", kind))
+}
+
 // LastEnded returns the newest run of the given kind that has ended, however,
 // and whether there is one.
 func (r *Reader) LastEnded(kind string) (Run, bool, error) {

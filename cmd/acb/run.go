@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/autocloudbackup/acb/internal/config"
 	"github.com/autocloudbackup/acb/internal/droppath"
 	"github.com/autocloudbackup/acb/internal/schedule"
 	"github.com/autocloudbackup/acb/manifest"
@@ -21,8 +22,9 @@ func (a *app) runCommand() *cobra.Command {
 		Use:   "run",
 		Short: "Stay, and make backups on the schedule of acb.toml",
 		Long: `Run stays and makes a backup whenever a line of [schedule] cron is due, one at a
-time. On a terminal, a file or folder dropped onto the window, followed by
-Enter, is backed up at once.
+time, and verifies Drive ("acb verify --full") when one of [schedule] verify is. On
+a terminal, a file or folder dropped onto the window, followed by Enter, is backed
+up at once.
 
 ` + exitCodesHelp,
 		Args: cobra.NoArgs,
@@ -40,19 +42,15 @@ func (a *app) run(ctx context.Context) error {
 	if cfg.Schedule.Cron.IsZero() {
 		return &exitError{exitUsage, fmt.Errorf(`%s: schedule.cron: the key is missing: write when to back up, such as cron = "0 */4 * * *" below [schedule]`, cfg.File)}
 	}
-	last, err := lastStart(manifestFile(cfg))
-	if err != nil {
-		return err
-	}
-	var one sync.Mutex // a dropped path and the schedule take turns
+	var one sync.Mutex // dropped paths and the schedules take turns
 	interrupted := false
-	job := func(ctx context.Context, f scanFlags) {
+	job := func(ctx context.Context, do func(context.Context) error) {
 		one.Lock()
 		defer one.Unlock()
 		if ctx.Err() != nil {
 			return
 		}
-		if err := a.scan(ctx, f); err != nil {
+		if err := do(ctx); err != nil {
 			var code *exitError
 			known := errors.As(exit(err), &code)
 			if !known || code.err != nil {
@@ -61,15 +59,13 @@ func (a *app) run(ctx context.Context) error {
 			interrupted = known && code.code == exitInterrupted
 		}
 	}
-	opts := schedule.Options{
-		CatchUp: cfg.Schedule.CatchUp, Last: last, Jitter: cfg.Schedule.Jitter,
-		Waiting: func(next time.Time) { a.say("next backup %s", next.Format("Mon 2006-01-02 15:04:05")) },
-	}
 	if isTerminal(a.in) {
 		a.say("drop a file or folder here and press Enter to back it up now; Ctrl-C ends")
-		go a.drops(ctx, func(paths []string) { job(ctx, scanFlags{paths: paths}) })
+		go a.drops(ctx, func(paths []string) {
+			job(ctx, func(ctx context.Context) error { return a.scan(ctx, scanFlags{paths: paths}) })
+		})
 	}
-	err = schedule.Run(ctx, a.now, cfg.Schedule.Cron, opts, func(ctx context.Context) { job(ctx, scanFlags{}) })
+	err = a.atTheirTimes(ctx, cfg, job)
 	one.Lock() // a dropped path may still be on its way
 	defer one.Unlock()
 	if ctx.Err() != nil {
@@ -82,6 +78,41 @@ func (a *app) run(ctx context.Context) error {
 		return nil // being ended between backups is how this command ends
 	}
 	return err
+}
+
+// atTheirTimes lets job do each thing at its times, until ctx ends.
+func (a *app) atTheirTimes(ctx context.Context, cfg *config.Config, job func(context.Context, func(context.Context) error)) error {
+	var runs []func() error
+	for _, it := range []struct {
+		kind, name string
+		at         schedule.Schedule
+		do         func(context.Context) error
+	}{
+		{"scan", "backup", cfg.Schedule.Cron, func(ctx context.Context) error { return a.scan(ctx, scanFlags{}) }},
+		{"verify", "verify", cfg.Schedule.Verify, func(ctx context.Context) error { return a.verify(ctx, verifyFlags{full: true}) }},
+	} {
+		if it.at.IsZero() {
+			continue
+		}
+		last, err := lastStart(manifestFile(cfg), it.kind)
+		if err != nil {
+			return err
+		}
+		opts := schedule.Options{
+			CatchUp: cfg.Schedule.CatchUp, Last: last, Jitter: cfg.Schedule.Jitter,
+			Waiting: func(next time.Time) { a.say("next %s %s", it.name, next.Format("Mon 2006-01-02 15:04:05")) },
+		}
+		runs = append(runs, func() error {
+			return schedule.Run(ctx, a.now, it.at, opts, func(ctx context.Context) { job(ctx, it.do) })
+		})
+	}
+	errs := make([]error, len(runs))
+	var all sync.WaitGroup
+	for i, run := range runs {
+		all.Go(func() { errs[i] = run() })
+	}
+	all.Wait()
+	return errors.Join(errs...)
 }
 
 // drops reads lines and hands on the paths in them, until the input ends.
@@ -105,20 +136,15 @@ func (a *app) drops(ctx context.Context, backUp func(paths []string)) {
 	}
 }
 
-// lastStart returns when the last scan began, zero if there was none.
-func lastStart(file string) (time.Time, error) {
+// lastStart returns when the last run of a kind began, zero if there was none.
+func lastStart(file, kind string) (time.Time, error) {
 	r, err := readManifest(file)
 	if r == nil {
 		return time.Time{}, err
 	}
 	defer r.Close()
-	runs, err := r.LastRuns(100)
-	for _, run := range runs {
-		if run.Kind == "scan" {
-			return run.Started, err
-		}
-	}
-	return time.Time{}, err
+	run, _, err := r.LastRun(kind)
+	return run.Started, err
 }
 
 // readManifest opens the manifest for reading, also while a run writes it;

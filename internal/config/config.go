@@ -54,6 +54,7 @@ type Endpoint struct {
 // Schedule says when `acb run` makes a backup.
 type Schedule struct {
 	Cron    schedule.Schedule // zero: no line is configured
+	Verify  schedule.Schedule // when it compares Drive with the manifest; zero: never
 	CatchUp bool              // a run missed while the machine was off is made up for
 	Jitter  time.Duration     // each run starts up to this much later
 }

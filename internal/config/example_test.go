@@ -58,10 +58,10 @@ func TestExampleShowsDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if full.Schedule.Cron.IsZero() || full.Drive.SharedDrive == "" {
+	if full.Schedule.Cron.IsZero() || full.Schedule.Verify.IsZero() || full.Drive.SharedDrive == "" {
 		t.Errorf("the example does not show %+v, %+v", full.Schedule, full.Drive)
 	}
-	full.Schedule.Cron, full.Drive.SharedDrive = plain.Schedule.Cron, ""
+	full.Schedule.Cron, full.Schedule.Verify, full.Drive.SharedDrive = plain.Schedule.Cron, plain.Schedule.Verify, ""
 	want := Default(h.path("acb.toml"), h.env)
 	want.Sources, want.Ignore = plain.Sources, plain.Ignore
 	for _, c := range []*Config{plain, full} {

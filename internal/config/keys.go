@@ -26,7 +26,8 @@ var keys = []key{
 	{"drive.endpoint", func(l *loader, v value) { l.setEndpoint(v) }},
 	{"drive.manifest_copy", func(l *loader, v value) { l.setSize(v, &l.config.Drive.ManifestCopy) }},
 
-	{"schedule.cron", func(l *loader, v value) { l.setCron(v) }},
+	{"schedule.cron", func(l *loader, v value) { l.setCron(v, &l.config.Schedule.Cron) }},
+	{"schedule.verify", func(l *loader, v value) { l.setCron(v, &l.config.Schedule.Verify) }},
 	{"schedule.catch_up", func(l *loader, v value) { l.setBool(v, &l.config.Schedule.CatchUp) }},
 	{"schedule.jitter", func(l *loader, v value) { l.setDuration(v, 0, day, &l.config.Schedule.Jitter) }},
 

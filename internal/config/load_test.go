@@ -28,6 +28,7 @@ ignore = ["*.tmp", "~/Documents/sub/x y/", "!${DOCS}/sub/z*"]
 state = "state"
 drive = { folder = "Backups", endpoint = "http://127.0.0.1:8080/", host = "Ana's", manifest_copy = "12KB" }
 schedule.cron = ["0 4 * * *", "30 12 * * 1-5"]
+schedule.verify = "0 3 * * 0"
 schedule.jitter = "1h30m"
 [limits]
 upload = "08:00,512k 19:00,10M:off"
@@ -69,7 +70,7 @@ dir = "~/logs"
 	if l := c.Limits; l.Transfers != 8 || l.WritesPerSecond != 0 || l.Upload.String() != "08:00,512k 19:00,10M:off" || l.Upload.IsZero() {
 		t.Errorf("limits %+v", l)
 	}
-	if c.Schedule.Jitter != 90*time.Minute || c.Schedule.Cron.String() != "0 4 * * *; 30 12 * * 1-5" {
+	if c.Schedule.Jitter != 90*time.Minute || c.Schedule.Cron.String() != "0 4 * * *; 30 12 * * 1-5" || c.Schedule.Verify.String() != "0 3 * * 0" {
 		t.Errorf("schedule %+v", c.Schedule)
 	}
 	if len(c.Ignore) != 3 || c.Ignore[1].Text() != "~/Documents/sub/x y/" || c.Ignore[2].Line() != 3 {

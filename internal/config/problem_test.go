@@ -75,6 +75,7 @@ func TestProblems(t *testing.T) {
 		{ok + "[safety]\non_delete = 'delete'", `3: safety.on_delete: there is no "delete": write "trash" or "keep"`},
 		{ok + "[log]\nlevel = 'INFO+2'", `3: log.level: there is no "INFO+2": write "debug", "info", "warn" or "error"`},
 		{ok + "[schedule]\ncron = ['0 4 * * *',\n'61 * * * *']", "4: schedule.cron: "},
+		{ok + "[schedule]\nverify = '0 25 * * *'", "3: schedule.verify: "},
 		{ok + "[schedule]\ncron = 5", `3: schedule.cron: a number is written here: write a list`},
 		// Drive.
 		{ok + "[drive]\nfolder = 'a/b'", `3: drive.folder: "a/b" is a path: write the name of one folder, without slashes`},

@@ -240,7 +240,7 @@ func formatDuration(d time.Duration) string {
 }
 
 // setCron reads one line or a list of lines.
-func (l *loader) setCron(v value) {
+func (l *loader) setCron(v value, to *schedule.Schedule) {
 	lines := []value{v}
 	if _, one := v.v.(string); !one {
 		lines = l.texts(v)
@@ -255,7 +255,7 @@ func (l *loader) setCron(v value) {
 			l.fail(line, "%w", err)
 			continue
 		}
-		l.config.Schedule.Cron = schedule.List(l.config.Schedule.Cron, due)
+		*to = schedule.List(*to, due)
 	}
 }
 
