@@ -70,6 +70,12 @@ func (a *app) rebuild(ctx context.Context, host string, yes bool) error {
 	if err != nil {
 		return err
 	}
+	if own := backup.Known(r.Older...); own != "" && own != found.Installation && host == "" {
+		err := a.agree(yes, "The host folder %q was made by another installation than this one. Go on with its backup here, and stop the other?", plain(found.Name))
+		if err != nil {
+			return err
+		}
+	}
 	for _, src := range cfg.Sources {
 		p, err := scan.PathOf(src.Path)
 		if err != nil {

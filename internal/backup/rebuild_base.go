@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -35,8 +36,9 @@ func (r *Rebuild) base(ctx context.Context, made *Rebuilt, path string) (found b
 			list = append(list, older{f, f, run})
 		}
 	}
-	fetched := path + ".drive"
-	defer func() { err = errors.Join(err, manifest.Discard(fetched)) }()
+	beside := path + ".drive"
+	fetched := filepath.Join(beside, "manifest.db")
+	defer func() { err = errors.Join(err, os.RemoveAll(beside)) }()
 	if made.Host.Copy.FileID != "" {
 		if err := r.fetch(ctx, made.Host.Copy, fetched); isAnswer(err) || ctx.Err() != nil {
 			return false, err
@@ -87,9 +89,13 @@ func (r *Rebuild) usable(path string, host remote.Host) (last manifest.Run, ok b
 	return runs[0], true
 }
 
-// fetch downloads and unpacks the manifest's copy. Errors are a *remote.Error,
+// fetch downloads and unpacks the manifest's copy, and brings one of an older
+// acb up to date. Errors are a *remote.Error,
 // or say why the copy cannot be used.
 func (r *Rebuild) fetch(ctx context.Context, c remote.Copied, to string) error {
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+		return err
+	}
 	packed, err := os.OpenFile(to+".gz", os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
 	if err != nil {
 		return err
@@ -116,7 +122,14 @@ func (r *Rebuild) fetch(ctx context.Context, c remote.Copied, to string) error {
 	if _, err = io.Copy(out, zip); err != nil {
 		err = fmt.Errorf("unpack the manifest's copy: %w", err)
 	}
-	return errors.Join(err, out.Close())
+	if err := errors.Join(err, out.Close()); err != nil {
+		return err
+	}
+	store, err := manifest.Open(to)
+	if err != nil {
+		return err
+	}
+	return store.Close()
 }
 
 // A HostWish is what is known of the host folder that is wanted.

@@ -1,6 +1,8 @@
 package backup_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/autocloudbackup/acb/internal/backup"
 	"github.com/autocloudbackup/acb/internal/ignore"
@@ -87,6 +91,17 @@ func (w *world) sendsNothing() {
 	w.quiet()
 }
 
+// brings demands that a restore brings what was there after a run; of folders,
+// which Drive tells less of, only that they are there.
+func (w *world) brings(run manifest.RunID, want map[string]string) {
+	w.t.Helper()
+	g := w.retrieve(run)
+	g.ok()
+	if d := cmp.Diff(kindsOnly(want), kindsOnly(snapshot(w.t, g.targets()...))); d != "" {
+		w.t.Errorf("restored after run %d: -want +got:\n%s", run, d)
+	}
+}
+
 // TestRebuildRandom throws the manifest of a random tree with a random history
 // away and makes it anew: from Drive's listing alone, with the copy on Drive,
 // with the one in the state folder, or with an old one.
@@ -102,15 +117,18 @@ func TestRebuildRandom(t *testing.T) {
 			tr.now = func() time.Time { return now().AddDate(0, 0, days) }
 			rounds := 1 + tr.rng.IntN(4)
 			old := filepath.Join(tr.dir, "old copy")
+			var first manifest.RunID
+			var then map[string]string
 			for round := range rounds {
 				tr.hand.say("-- round %d", round)
 				if round > 0 {
 					tr.hand.edit(1 + tr.rng.IntN(15))
 				}
 				time.Sleep(tr.settle)
-				tr.ok()
+				run := tr.ok().Run
 				days += tr.rng.IntN(2)
 				if round == 0 {
+					first, then = manifest.RunID(run), snapshot(t, tr.sources...)
 					tr.must(manifest.Copy(tr.manifest, old, time.Now()))
 				}
 			}
@@ -128,8 +146,13 @@ func TestRebuildRandom(t *testing.T) {
 			if from := made.Base != ""; from != (how > 0 || seed%2 == 1) {
 				t.Errorf("base %q", made.Base)
 			}
+			tr.brings(manifest.Now, snapshot(t, tr.sources...))
+			if how == 2 {
+				tr.brings(first, then)
+			}
 			time.Sleep(tr.settle)
 			tr.sendsNothing()
+			tr.brings(manifest.Now, snapshot(t, tr.sources...))
 			tr.hand.say("-- after the rebuild")
 			tr.hand.edit(5)
 			time.Sleep(tr.settle)
@@ -148,7 +171,7 @@ func TestRebuildHistory(t *testing.T) {
 	w.write("docs/d/b", "b")
 	w.write("docs/gone", "gone")
 	w.write("docs/later", "gone later")
-	w.ok()
+	w.ok(func(b *backup.Backup) { b.KeepRevisions = true })
 	w.write("docs/a", "second")
 	w.remove("docs/gone")
 	w.ok()
@@ -186,10 +209,83 @@ func TestRebuildHistory(t *testing.T) {
 		for _, f := range files {
 			got = append(got, f.Reason)
 		}
+		if kept := files[0].Kept; kept != (rel != "docs/new") {
+			t.Errorf("%s: kept by Drive for good: %v", rel, kept)
+		}
 		if !slices.Equal(got, want) {
 			t.Errorf("%s: %q, want %q", rel, got, want)
 		}
 	}
+}
+
+// TestRebuildCopy: a copy on Drive that an older acb has sent is brought up to
+// date; one that is damaged, or of another backup, is passed over.
+func TestRebuildCopy(t *testing.T) {
+	packed := func(content []byte) []byte {
+		var b bytes.Buffer
+		zip := gzip.NewWriter(&b)
+		_, err := zip.Write(content)
+		if err := errors.Join(err, zip.Close()); err != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
+	}
+	edited := func(statements string) func([]byte) []byte {
+		return func(content []byte) []byte {
+			w := world{t: t, manifest: filepath.Join(t.TempDir(), "manifest.db")}
+			w.must(os.WriteFile(w.manifest, content, 0o600))
+			w.sql("PRAGMA journal_mode = DELETE; " + statements)
+			content, err := os.ReadFile(w.manifest)
+			w.must(err)
+			return packed(content)
+		}
+	}
+	for name, c := range map[string]struct {
+		spoil func(content []byte) []byte
+		base  string
+	}{
+		"sound":      {packed, backup.OnDrive},
+		"older":      {edited("ALTER TABLE entry_was DROP COLUMN kept; PRAGMA user_version = 4"), backup.OnDrive},
+		"newer":      {edited("PRAGMA user_version = 1000"), ""},
+		"other sums": {edited("UPDATE content SET record = zeroblob(9)"), ""},
+		"no gzip":    {func([]byte) []byte { return []byte("somebody's notes") }, ""},
+		"cut short":  {func(b []byte) []byte { b = packed(b); return b[:len(b)/2] }, ""},
+		"empty":      {func([]byte) []byte { return nil }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, drivetest.Options{}, "docs")
+			w.named()
+			w.copyLimit = 1 << 20
+			w.fill("docs/d", 3)
+			w.ok()
+			content, err := os.ReadFile(manifest.CopyPath(w.manifest))
+			w.must(err)
+			w.must(w.srv.SetContent(w.srv.Tree("root")[copyOnDrive].ID, c.spoil(content)))
+			w.forget(false)
+			made, err := w.rebuild()
+			w.must(err)
+			if made.Base != c.base || made.Files != 3 {
+				t.Errorf("base %q, %+v", made.Base, made.Relisted)
+			}
+			if left, err := filepath.Glob(w.manifest + ".*"); len(left) > 0 || err != nil {
+				t.Errorf("left lying about: %v, %v", left, err)
+			}
+			w.sendsNothing()
+		})
+	}
+}
+
+// TestRebuildRequests: one for a thousand items, and a handful.
+func TestRebuildRequests(t *testing.T) {
+	w := newWorld(t, drivetest.Options{}, "docs")
+	w.fill("docs/d", 1100)
+	w.ok()
+	w.forget(false)
+	before := w.srv.Stats().Total()
+	_, err := w.rebuild()
+	w.must(err)
+	w.atMost(w.srv.Stats().Total()-before, 2+5) // the host folders twice, the change log, the account, the generation
+	w.sendsNothing()
 }
 
 // TestRebuildGuard: what is on Drive and not on this disk was not seen to

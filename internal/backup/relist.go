@@ -218,6 +218,7 @@ func (l *relisting) putFile(id manifest.FileID, s remote.State, in manifest.Fold
 	default:
 		l.Changed++
 	}
+	step.Entry.Kept = was.Kept && was.HeadRevision == s.HeadRevision
 	step.Entry.Flags |= was.Flags & (manifest.Retired | manifest.Pinned)
 	if was.in != in || was.Name != s.Name {
 		l.Moved++
