@@ -1,6 +1,8 @@
 package backup_test
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"os"
 	"strings"
 	"testing"
@@ -148,6 +150,30 @@ func TestEveryRequest(t *testing.T) {
 					}
 				}
 			}
+		})
+	}
+}
+
+// TestMishapsInARow lets several runs in a row meet a mishap each, by seed.
+func TestMishapsInARow(t *testing.T) {
+	for _, seed := range seeds(t, 200) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(t *testing.T, clock func() time.Time) {
+				rng := rand.New(rand.NewPCG(seed, 0x726f77))
+				k := works[rng.IntN(len(works))]
+				story := k.name
+				w, ids := k.begin(t, clock, seed)
+				for range 2 + rng.IntN(3) {
+					m, n := mishaps[rng.IntN(len(mishaps))], rng.IntN(8)
+					story += fmt.Sprintf("; %s, request %d", m.name, n)
+					m.run(w, n)
+				}
+				w.mended(ids)
+				if t.Failed() {
+					t.Fatalf("replay with ACB_SEED=%d: %s", seed, story)
+				}
+			})
 		})
 	}
 }
