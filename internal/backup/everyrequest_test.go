@@ -156,7 +156,7 @@ func TestEveryRequest(t *testing.T) {
 
 // TestMishapsInARow lets several runs in a row meet a mishap each, by seed.
 func TestMishapsInARow(t *testing.T) {
-	for _, seed := range seeds(t, 200) {
+	for _, seed := range seeds(t, 100, 20) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			inBubble(t, func(t *testing.T, clock func() time.Time) {

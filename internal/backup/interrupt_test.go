@@ -16,7 +16,7 @@ import (
 // killed, or talk to a Drive where much goes wrong, on a machine whose clock
 // jumps and whose Drive other hands get at.
 func TestRandomInterrupted(t *testing.T) {
-	for _, seed := range seeds(t, 50) {
+	for _, seed := range seeds(t, 50, 20) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			out := newOutside(t)

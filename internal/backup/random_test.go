@@ -19,9 +19,9 @@ import (
 	"github.com/autocloudbackup/acb/remote/drivetest"
 )
 
-// seeds returns the seeds that a random test runs: n of them, $ACB_SEEDS when
-// that is set, and only $ACB_SEED when that is.
-func seeds(t *testing.T, n int) []uint64 {
+// seeds returns the seeds that a random test runs: n of them, short under
+// -short, $ACB_SEEDS when that is set, and only $ACB_SEED when that is.
+func seeds(t *testing.T, n, short int) []uint64 {
 	t.Helper()
 	if text := os.Getenv("ACB_SEED"); text != "" {
 		seed, err := strconv.ParseUint(text, 10, 64)
@@ -31,7 +31,7 @@ func seeds(t *testing.T, n int) []uint64 {
 		return []uint64{seed}
 	}
 	if testing.Short() {
-		n = max(n/6, 3)
+		n = short
 	}
 	if text := os.Getenv("ACB_SEEDS"); text != "" {
 		var err error
@@ -149,7 +149,7 @@ func count(t testing.TB, c backup.Counts, disk, known int64) {
 // scan and upload. After a run that nothing came between, disk, Drive and
 // manifest must tell the same, and the next run must find nothing to do.
 func TestRandom(t *testing.T) {
-	for _, seed := range seeds(t, 50) {
+	for _, seed := range seeds(t, 50, 8) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			tr := newTrial(t, seed)
