@@ -156,7 +156,7 @@ func (tr *trial) otherHands() {
 		tree := tr.srv.Tree(tr.host().ID)
 		paths := slices.Sorted(maps.Keys(tree))
 		if len(paths) == 0 {
-			return
+			break // all of it is in the bin
 		}
 		at := paths[tr.rng.IntN(len(paths))]
 		n, disk := tree[at], tr.onDisk()

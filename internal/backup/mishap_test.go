@@ -246,8 +246,8 @@ func (w *world) items() map[string]bool {
 	return ids
 }
 
-// stride is 1, and short under -short, where the race detector makes every run
-// slow and the paths are what matters.
+// stride is how many cases a test goes on by: 1, and short under -short, where
+// the race detector makes every run slow and the paths are what matters.
 func stride(short int) int {
 	if testing.Short() {
 		return short

@@ -19,9 +19,9 @@ import (
 	"github.com/autocloudbackup/acb/remote/drivetest"
 )
 
-// seeds returns the seeds that a random test runs: n of them, short under
-// -short, $ACB_SEEDS when that is set, and only $ACB_SEED when that is.
-func seeds(t *testing.T, n, short int) []uint64 {
+// seeds returns the seeds that a random test runs: n of them, short or a few
+// under -short, $ACB_SEEDS when that is set, and only $ACB_SEED when that is.
+func seeds(t *testing.T, n int, short ...int) []uint64 {
 	t.Helper()
 	if text := os.Getenv("ACB_SEED"); text != "" {
 		seed, err := strconv.ParseUint(text, 10, 64)
@@ -31,7 +31,7 @@ func seeds(t *testing.T, n, short int) []uint64 {
 		return []uint64{seed}
 	}
 	if testing.Short() {
-		n = short
+		n = append(short, max(n/6, 3))[0]
 	}
 	if text := os.Getenv("ACB_SEEDS"); text != "" {
 		var err error

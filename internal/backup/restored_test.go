@@ -212,7 +212,7 @@ var readFaults = []drivetest.Effect{
 // requests that fail, interrupted, killed, beside a run that goes on, and over
 // another state.
 func TestRandomRestore(t *testing.T) {
-	for _, seed := range seeds(t, 24) {
+	for _, seed := range seeds(t, 24, 4) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			tr := newTrial(t, seed)
