@@ -18,8 +18,10 @@ const lookHolds = 10 * time.Minute
 // a state folder that was in use elsewhere meanwhile, must not go by what it
 // knew then. What it finds wrong ends the run.
 func (r *run) anew(ctx context.Context) error {
-	r.claiming.Lock()
-	defer r.claiming.Unlock()
+	if err := r.claiming.take(ctx); err != nil {
+		return classify(err)
+	}
+	defer r.claiming.give()
 	now := r.d.opt.Now()
 	if !longAgo(r.d.looked, now) {
 		return nil

@@ -89,7 +89,7 @@ func New(o Options) (*Drive, error) {
 	if !strings.HasSuffix(root.Path, "/") {
 		root.Path += "/"
 	}
-	d := &Drive{opt: o, root: root, small: smallFile, chunk: firstChunk, stall: stallLimit}
+	d := &Drive{opt: o, root: root, small: smallFile, chunk: firstChunk, stall: stallLimit, ids: idPool{asking: newTurn()}}
 	next := o.Client.Transport
 	if next == nil {
 		next = http.DefaultTransport

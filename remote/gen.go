@@ -72,8 +72,10 @@ func (d *Drive) genCall(host manifest.FileID, next int64, known []int64) *call {
 // one that changed Drive last. Ids for all that is to be created come along,
 // unless it may not come to that: creates says that it does. A host folder that was made a moment ago needs no look.
 func (r *run) claim(ctx context.Context, creates bool) error {
-	r.claiming.Lock()
-	defer r.claiming.Unlock()
+	if err := r.claiming.take(ctx); err != nil {
+		return classify(err)
+	}
+	defer r.claiming.give()
 	if r.claimed {
 		return nil
 	}

@@ -16,7 +16,9 @@ const maxIDs = 1000
 
 // idPool holds reserved ids that are not used yet.
 type idPool struct {
-	mu  sync.Mutex
+	asking turn // held while Drive is asked for more
+
+	mu  sync.Mutex // guards ids
 	ids []manifest.FileID
 }
 
@@ -55,11 +57,16 @@ func (p *idPool) drop() {
 // ahead creates to come will need, a thousand at a time at most. So n creates
 // in all cost ⌈n/1000⌉ requests.
 func (d *Drive) reserve(ctx context.Context, n, ahead int) ([]manifest.FileID, *Error) {
-	d.ids.mu.Lock()
-	defer d.ids.mu.Unlock()
-	for len(d.ids.ids) < n {
+	if err := d.ids.asking.take(ctx); err != nil {
+		return nil, classify(err)
+	}
+	defer d.ids.asking.give()
+	for {
+		if ids := d.ids.take(n); ids != nil {
+			return ids, nil
+		}
 		var got []string
-		count := min(maxIDs, max(n, ahead)-len(d.ids.ids))
+		count := min(maxIDs, max(n, ahead)-d.ids.len())
 		if e := d.read(ctx, func(ctx context.Context) error {
 			r, err := d.svc.Files.GenerateIds().Count(int64(count)).Fields("ids").Context(ctx).Do()
 			if err == nil {
@@ -72,11 +79,18 @@ func (d *Drive) reserve(ctx context.Context, n, ahead int) ([]manifest.FileID, *
 		if len(got) == 0 {
 			return nil, (&Error{Class: Permanent, Status: 200, Message: "no ids in the answer"}).about("reserve ids", "", "")
 		}
-		for _, id := range got {
-			d.ids.ids = append(d.ids.ids, manifest.FileID(id))
-		}
+		d.ids.put(got)
 	}
-	ids := d.ids.ids[:n:n]
-	d.ids.ids = d.ids.ids[n:]
-	return ids, nil
+}
+
+// take removes n ids, if there are as many.
+func (p *idPool) take(n int) []manifest.FileID {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.ids) < n {
+		return nil
+	}
+	ids := p.ids[:n:n]
+	p.ids = p.ids[n:]
+	return ids
 }

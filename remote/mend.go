@@ -45,8 +45,10 @@ const maxAncestors = 110
 // untrash is Drive's. Operations that meet the same trashed folder wait here
 // and find it done.
 func (r *run) untrash(ctx context.Context, op *plan.Op, id manifest.FileID, modified string) error {
-	r.mending.Lock()
-	defer r.mending.Unlock()
+	if err := r.mending.take(ctx); err != nil {
+		return classify(err)
+	}
+	defer r.mending.give()
 	return r.d.untrash(ctx, op.Path, id, modified)
 }
 

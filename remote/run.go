@@ -24,8 +24,8 @@ type run struct {
 	renewed bool // the id pool was dropped once; under journal
 
 	journal  sync.Mutex // held while the journal is told something
-	mending  sync.Mutex // held while somebody's trash is undone
-	claiming sync.Mutex // held while it is found out whether this run may change anything
+	mending  turn       // held while somebody's trash is undone
+	claiming turn       // held while it is found out whether this run may change anything
 	claimed  bool       // it may; under claiming
 
 	mu      sync.Mutex // guards what follows
@@ -52,7 +52,7 @@ type run struct {
 
 func newRun(d *Drive, env Env, stages [][]*plan.Op, stop context.CancelCauseFunc) *run {
 	r := &run{
-		d: d, env: env, stop: stop, claimed: env.Claimed || d.fresh,
+		d: d, env: env, stop: stop, mending: newTurn(), claiming: newTurn(), claimed: env.Claimed || d.fresh,
 		made: map[manifest.FolderID]manifest.FileID{}, missing: map[manifest.FolderID]error{},
 		bad: map[int]bool{}, lost: map[manifest.FileID]bool{}, there: map[manifest.FileID]bool{},
 		crowded: map[manifest.FolderID]*Error{}, room: room{turn: make(chan struct{}, 1)},
