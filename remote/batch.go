@@ -90,6 +90,8 @@ func (d *Drive) renewSignIn(ctx context.Context, batch []*call) {
 		return
 	}
 	e := d.once(ctx, func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, d.stall)
+		defer cancel()
 		_, err := d.svc.About.Get().Fields("kind").Context(ctx).Do()
 		return err
 	})
