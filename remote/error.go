@@ -137,6 +137,9 @@ var hints = map[string]func(folder, path string) string{
 	"activeItemCreationLimitExceeded": func(string, string) string {
 		return "an account may create 500 million items: delete what it does not need, or use another one"
 	},
+	"downloadQuotaExceeded": func(string, string) string {
+		return "today's download quota is spent: go on tomorrow"
+	},
 	"accessNotConfigured": func(string, string) string {
 		return "enable the Google Drive API in the Google Cloud project of your credentials"
 	},
@@ -170,6 +173,7 @@ var reasons = map[string]Class{
 	"sharingRateLimitExceeded":        RateLimit,
 	"failedPrecondition":              RateLimit, // seen as a passing quota refusal
 	"dailyLimitExceeded":              DailyCap,
+	"downloadQuotaExceeded":           DailyCap,
 	"storageQuotaExceeded":            StorageFull,
 	"quotaExceeded":                   StorageFull,
 	"activeItemCreationLimitExceeded": ItemsFull,

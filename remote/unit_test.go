@@ -50,6 +50,7 @@ func TestClassify(t *testing.T) {
 		{answer(403, "rateLimitExceeded", ""), RateLimit},
 		{answer(403, "sharingRateLimitExceeded", ""), RateLimit},
 		{answer(403, "dailyLimitExceeded", ""), DailyCap},
+		{answer(403, "downloadQuotaExceeded", ""), DailyCap},
 		{answer(403, "storageQuotaExceeded", ""), StorageFull},
 		{answer(403, "quotaExceeded", ""), StorageFull},
 		{answer(403, "insufficientPermissions", ""), Auth},

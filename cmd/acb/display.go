@@ -84,6 +84,9 @@ func (d *display) lines(w io.Writer, text func(time.Time) string, now func() tim
 // progressLine says what is being done, how far it is, and how long it will
 // take: by the scarcer of bytes and operations.
 func progressLine(p backup.Progress, now time.Time) string {
+	if p.Applying.IsZero() && p.Proved > 0 {
+		return fmt.Sprintf("%s: %s, %s", p.Phase, count(p.Proved, "file", "files"), humanize.IBytes(uint64(p.Received)))
+	}
 	if p.Applying.IsZero() {
 		line := fmt.Sprintf("%s: %s files in %s folders", p.Phase, humanize.Comma(int64(p.Scan.Files)), humanize.Comma(int64(p.Scan.Folders)))
 		if p.Scan.ToHash > 0 {

@@ -88,7 +88,8 @@ func (p *proving) prove(ctx context.Context, d Drift) {
 		right, err = p.again(ctx, &d)
 	}
 	var answer *remote.Error
-	fatal := err != nil && (!errors.As(err, &answer) || answer.Class == remote.Auth || answer.Class == remote.DailyCap || answer.Class == remote.Canceled)
+	fatal := err != nil && (!errors.As(err, &answer) || answer.Class == remote.Auth || answer.Class == remote.DailyCap ||
+		answer.Class == remote.Canceled)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
@@ -97,6 +98,7 @@ func (p *proving) prove(ctx context.Context, d Drift) {
 	case err != nil:
 		p.failed = append(p.failed, Failure{Path: d.Path, Reason: err.Error()})
 	default:
+		p.progress.proved(d.Old.Size)
 		p.sum.Verified.Files++
 		p.sum.Verified.Bytes += d.Old.Size
 		if d.What != 0 {

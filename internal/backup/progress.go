@@ -17,6 +17,7 @@ type Progress struct {
 	Ops, OpsDone     int64 // operations on Drive
 	Bytes, BytesSent int64 // content
 	Applying         time.Time
+	Proved, Received int64 // files that a verify has downloaded and compared, and their bytes
 	Requests         int64
 }
 
@@ -63,4 +64,7 @@ func (p *progress) applying(todo *plan.Plan, sent int64, at time.Time) {
 	})
 }
 
+func (p *progress) proved(bytes int64) {
+	p.set(func(n *Progress) { n.Proved, n.Received = n.Proved+1, n.Received+bytes })
+}
 func (p *progress) done() { p.set(func(n *Progress) { n.OpsDone++ }) }

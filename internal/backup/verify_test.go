@@ -1,6 +1,7 @@
 package backup_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -178,4 +179,77 @@ func (w *world) rot(rel string) {
 	e.Hash[0]++
 	store.BeginRun("scan", w.now())
 	w.must(firstOf(store.Ack([]manifest.Step{{Kind: manifest.Put, Folder: row.ID, Entry: *e, Reason: manifest.EndTouched}}), store.Fold(), store.Close()))
+}
+
+// TestVerifyDeepFails: a file that does not come is a failure, and the others
+// are compared; a sign-in that is dead, a quota that is spent and an interrupt
+// end it, and what was found is told.
+func TestVerifyDeepFails(t *testing.T) {
+	for _, c := range []struct {
+		fault drivetest.Fault
+		exit  int
+		ended bool
+	}{
+		{drivetest.Nth(drivetest.Download, 3, drivetest.Torn), 3, true}, // gone on with
+		{drivetest.Only(drivetest.Chance(0.3, 1, drivetest.Unavailable), drivetest.Download), 3, true},
+		{drivetest.Nth(drivetest.Download, 3, drivetest.Refuse(403, "fileNotDownloadable")), 3, true},
+		{drivetest.Only(drivetest.Always(drivetest.Refuse(403, "downloadQuotaExceeded")), drivetest.Download), 6, false},
+		{drivetest.Only(drivetest.Always(drivetest.Refuse(403, "insufficientPermissions")), drivetest.Download), 5, false},
+	} {
+		w := newWorld(t, drivetest.Options{}, "docs")
+		w.fill("docs", 12)
+		w.ok()
+		w.must(w.srv.Trash(w.node("docs/f001").ID))
+		w.srv.Inject(c.fault)
+		sum, err := w.verify(backup.Verify{Sample: 1})
+		if sum.ExitCode() != c.exit || sum.Verified.Ended != c.ended || !strings.Contains(words(sum)[0], "f001: put into the trash") {
+			t.Errorf("%v: exit %d, %v: ended %v, %v", c.fault, sum.ExitCode(), err, sum.Verified.Ended, words(sum))
+		}
+		if c.ended && sum.Verified.Files+int64(len(sum.Failures)) != 11 {
+			t.Errorf("%v: %d files, %v", c.fault, sum.Verified.Files, sum.Failures)
+		}
+		w.srv.Inject(nil)
+		if sum, _ := w.verify(backup.Verify{Sample: 1, Repair: true}); sum.ExitCode() != 0 || sum.Verified.Files != 11 {
+			t.Errorf("%v: again: %v", c.fault, words(sum))
+		}
+		w.srv.Close()
+	}
+	w := newWorld(t, drivetest.Options{}, "docs")
+	w.fill("docs", 12)
+	w.ok()
+	ctx, cancel := context.WithCancel(t.Context())
+	w.srv.OnRequest(func(_ int, r drivetest.Info) {
+		if r.Kind == drivetest.Download {
+			cancel()
+		}
+	})
+	store, err := manifest.Open(w.manifest)
+	w.must(err)
+	sum, err := w.open(store).Verify(ctx, backup.Verify{Sample: 1})
+	w.must(store.Close())
+	if err != nil || sum.ExitCode() != 130 || sum.Verified.Ended {
+		t.Errorf("interrupted: exit %d, %v", sum.ExitCode(), err)
+	}
+}
+
+// TestVerifyHidden: what a rule hides by now and Drive has lost is not sent
+// again by a repair, and said to be so; nor is what is in a source sent that
+// nobody asked for.
+func TestVerifyHidden(t *testing.T) {
+	w := newWorld(t, drivetest.Options{}, "docs")
+	w.write("docs/d/hidden", "hidden")
+	w.write("docs/d/f", "the file")
+	w.ok()
+	w.rules = []string{"hidden"}
+	w.ok()
+	w.must(w.srv.Delete(w.node("docs/d/hidden").ID))
+	w.must(w.srv.Delete(w.node("docs/d/f").ID))
+	w.write("docs/e/new", "not asked for")
+	sum, err := w.verify(backup.Verify{Repair: true})
+	if err != nil || sum.ExitCode() != 3 || sum.Verified.Left != 1 || sum.Counts.Created != 1 {
+		t.Errorf("exit %d, %v, %+v", sum.ExitCode(), err, sum.Counts)
+	}
+	if list := fmt.Sprint(words(sum)); !strings.Contains(list, "d/hidden: deleted, fixed false a rule hides it") || !strings.Contains(list, "d/f: deleted, fixed true") {
+		t.Error(list)
+	}
 }
