@@ -86,7 +86,7 @@ func (r *Restore) Run(ctx context.Context, what []Selection) (*Summary, error) {
 	}
 	r.progress.begin()
 	var wg sync.WaitGroup
-	for range 2 * n { // so that while one has its file's disk work to do, the line is another's
+	for range n {
 		wg.Go(func() {
 			for t := range run.work {
 				if run.bring(ctx, t) {
