@@ -288,6 +288,73 @@ func TestRebuildRequests(t *testing.T) {
 	w.sendsNothing()
 }
 
+// TestRebuildUnlistedFolder: a folder that is not listed yet, while what was
+// moved into it is, is looked up.
+func TestRebuildUnlistedFolder(t *testing.T) {
+	w := newWorld(t, drivetest.Options{}, "docs")
+	w.write("docs/a", "a")
+	w.ok()
+	w.srv.SetListLag(time.Hour, 0)
+	w.rename("docs/a", "docs/new/newer/a")
+	w.ok()
+	w.forget(false)
+	made, err := w.rebuild()
+	w.must(err)
+	if len(made.Left) > 0 || made.Files != 1 {
+		t.Errorf("%+v", made)
+	}
+	w.sendsNothing()
+}
+
+// TestRebuildForgetsDisks: what the base knows of disks may be of another
+// machine. The newest base is taken; what it thought lost and Drive has is not.
+func TestRebuildForgetsDisks(t *testing.T) {
+	w := newWorld(t, drivetest.Options{}, "docs")
+	w.named()
+	w.fill("docs/d", 3)
+	w.ok()
+	old := filepath.Join(w.dir, "old.db")
+	w.must(manifest.Copy(w.manifest, old, time.Now()))
+	w.write("docs/new", "new")
+	w.now = func() time.Time { return later().Add(time.Hour) }
+	w.ok()
+	store, err := manifest.Open(w.manifest)
+	w.must(err)
+	store.BeginRun("scan", w.now().Add(time.Hour))
+	w.must(store.MarkLost([]manifest.FileID{manifest.FileID(w.node("docs/d").ID), manifest.FileID(w.node("docs/d/f001").ID)}))
+	w.must(store.Close())
+	made, err := w.rebuild(func(r *backup.Rebuild) { r.Older = []string{old, w.manifest} })
+	w.must(err)
+	if made.Base != w.manifest || made.Added+made.Dropped+made.Changed+made.Moved > 0 {
+		t.Errorf("base %q, %+v", made.Base, made.Relisted)
+	}
+	known, err := manifest.OpenReader(w.manifest)
+	w.must(err)
+	defer known.Close()
+	w.must(known.Walk(manifest.Root, func(p manifest.Path, row manifest.Row, files []manifest.Entry) error {
+		if row.FS != 0 || row.Inode != 0 || row.Birth != 0 || row.Flags.Has(manifest.Lost) {
+			t.Errorf("%q: %+v", p, row.Folder)
+		}
+		for _, e := range files {
+			if e.Flags != manifest.Racy || e.Inode != 0 || e.CTime != 0 || e.Hash.IsZero() {
+				t.Errorf("%q: %+v", p.Join(e.Name), e)
+			}
+		}
+		return nil
+	}))
+	sources, err := known.Sources()
+	w.must(err)
+	for _, s := range sources {
+		if s.FS != 0 || s.Inode != 0 || s.Files == 0 {
+			t.Errorf("%+v", s)
+		}
+	}
+	if len(sources) != 1 {
+		t.Errorf("%d sources", len(sources))
+	}
+	w.sendsNothing()
+}
+
 // TestRebuildGuard: what is on Drive and not on this disk was not seen to
 // vanish, until a scan was complete or the user has said so.
 func TestRebuildGuard(t *testing.T) {
