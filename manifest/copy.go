@@ -117,7 +117,7 @@ func Restore(path, from, why string, now time.Time) (kept string, err error) {
 	if err := Copy(from, whole, now); err != nil {
 		return "", err
 	}
-	kept = fmt.Sprintf("%s.%s-%s", path, why, now.Format("20060102-150405"))
+	kept = free(fmt.Sprintf("%s.%s-%s", path, why, now.Format("20060102-150405")))
 	if err := setAside(path, kept); err != nil {
 		return "", err
 	}
@@ -125,6 +125,16 @@ func Restore(path, from, why string, now time.Time) (kept string, err error) {
 		kept = ""
 	}
 	return kept, replace(whole, path)
+}
+
+// free returns the name, or one like it that nothing has.
+func free(name string) string {
+	for n, at := 2, name; ; n++ {
+		if _, err := os.Lstat(at); err != nil {
+			return at
+		}
+		at = fmt.Sprintf("%s-%d", name, n)
+	}
 }
 
 // setAside gives a database a second name, and takes along what SQLite keeps
