@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 
 	"google.golang.org/api/drive/v3"
 
@@ -62,45 +64,80 @@ func (e *LogError) Unwrap() error { return e.Err }
 // was changed by anybody, this acb included, as it is now. An item may come
 // more than once; the last state is right. Absent means deleted for good, or
 // not shown to this sign-in any more. Next is where to go on another time, and
-// holds only if err is nil.
+// holds only if err is nil. The host folder is looked up in the same request:
+// of an account that was rolled back, no change tells.
 //
 // Errors are visit's, a *LogError for a token that Drive does not take, *Error.
-func (d *Drive) Changes(ctx context.Context, token string, visit func(map[manifest.FileID]State) error) (next string, err error) {
-	const fields = "nextPageToken,newStartPageToken,changes(fileId,removed,file(" + stateFields + "))"
+func (d *Drive) Changes(ctx context.Context, token string, host manifest.FileID, visit func(map[manifest.FileID]State) error) (next string, at State, err error) {
+	look := d.getCall(host, stateFields)
+	calls := []*call{nil, look}
 	for {
-		var page *drive.ChangeList
-		e := d.read(ctx, func(ctx context.Context) (err error) {
-			list := d.svc.Changes.List(token).PageSize(pageSize).Fields(fields)
-			if d.opt.SharedDrive != "" {
-				list.DriveId(d.opt.SharedDrive).SupportsAllDrives(true).IncludeItemsFromAllDrives(true)
-			}
-			page, err = list.Context(ctx).Do()
-			return err
-		})
-		if e != nil {
-			e.about("read Drive's change log", "", "")
-			if e.Class == NotFound || e.Reason == "invalid" || e.Reason == "pageTokenExpired" {
-				return "", &LogError{e}
-			}
-			return "", e
+		calls[0] = d.changesCall(token)
+		if err := d.send(ctx, calls, func(*call) {}); err != nil {
+			return "", at, classify(err).about("read Drive's change log", "", "")
 		}
-		states := make(map[manifest.FileID]State, len(page.Changes))
-		for _, c := range page.Changes {
-			if c.Removed || c.File == nil {
-				states[manifest.FileID(c.FileId)] = State{Absent: true}
-			} else {
-				states[manifest.FileID(c.FileId)] = stateOf(c.File)
+		if len(calls) > 1 {
+			var e *Error
+			if at, e = stateIn(look); e != nil {
+				return "", at, e.about("look up the host folder", "", host)
 			}
 		}
-		if err := visit(states); err != nil {
-			return "", err
+		page, err := changesOf(calls[0])
+		if err == nil {
+			err = visit(page.states)
 		}
-		if page.NextPageToken == "" && page.NewStartPageToken == "" {
-			return "", errors.New("read Drive's change log: the answer does not say where to go on")
+		if err != nil {
+			return "", at, err
 		}
-		if page.NextPageToken == "" {
-			return page.NewStartPageToken, nil
+		if page.more == "" {
+			return page.end, at, nil
 		}
-		token = page.NextPageToken
+		token, calls = page.more, calls[:1]
 	}
+}
+
+// changesCall asks for a page of the change log.
+func (d *Drive) changesCall(token string) *call {
+	q := url.Values{
+		"pageToken": {token}, "pageSize": {strconv.Itoa(pageSize)},
+		"fields": {"nextPageToken,newStartPageToken,changes(fileId,removed,file(" + stateFields + "))"},
+	}
+	if d.opt.SharedDrive != "" {
+		q.Set("driveId", d.opt.SharedDrive)
+		q.Set("includeItemsFromAllDrives", "true")
+	}
+	return &call{method: http.MethodGet, path: "drive/v3/changes", query: d.shared(q)}
+}
+
+// A changesPage is one page; more or end is where it goes on.
+type changesPage struct {
+	states    map[manifest.FileID]State
+	more, end string
+}
+
+// changesOf reads what a changesCall has answered.
+func changesOf(c *call) (p changesPage, err error) {
+	if e := c.err; e != nil {
+		e.about("read Drive's change log", "", "")
+		if e.Class == NotFound || e.Reason == "invalid" || e.Reason == "pageTokenExpired" {
+			return p, &LogError{e}
+		}
+		return p, e
+	}
+	var got drive.ChangeList
+	if err := json.Unmarshal(c.answer, &got); err != nil {
+		return p, fmt.Errorf("read Drive's change log: %w", err)
+	}
+	p = changesPage{states: make(map[manifest.FileID]State, len(got.Changes)), more: got.NextPageToken, end: got.NewStartPageToken}
+	for _, c := range got.Changes {
+		if c.Removed || c.File == nil {
+			p.states[manifest.FileID(c.FileId)] = State{Absent: true}
+		} else {
+			p.states[manifest.FileID(c.FileId)] = stateOf(c.File)
+		}
+	}
+	if p.more == "" && p.end == "" {
+		return p, errors.New("read Drive's change log: the answer does not say where to go on")
+	}
+	return p, nil
 }

@@ -39,14 +39,10 @@ func (d *Drive) Check(ctx context.Context, ids []manifest.FileID) (map[manifest.
 	states := make(map[manifest.FileID]State, len(ids))
 	var unknown *Error
 	err := d.send(ctx, calls, func(c *call) {
-		f, e := c.file()
-		switch {
-		case e == nil:
-			states[of[c]] = stateOf(f)
-		case e.Class == NotFound:
-			states[of[c]] = State{Absent: true}
-		default:
+		if s, e := stateIn(c); e != nil {
 			unknown = e.about("look up", "", of[c])
+		} else {
+			states[of[c]] = s
 		}
 	})
 	if err == nil && unknown != nil {
@@ -56,6 +52,18 @@ func (d *Drive) Check(ctx context.Context, ids []manifest.FileID) (map[manifest.
 		return states, fmt.Errorf("check items on Drive: %w", err)
 	}
 	return states, nil
+}
+
+// stateIn returns what a call for stateFields has answered.
+func stateIn(c *call) (State, *Error) {
+	f, e := c.file()
+	switch {
+	case e == nil:
+		return stateOf(f), nil
+	case e.Class == NotFound:
+		return State{Absent: true}, nil
+	}
+	return State{}, e
 }
 
 // Owns reports whether this installation made the item.

@@ -19,10 +19,11 @@ const compareAt = 50_000
 // A drifted is what was found by asking Drive.
 type drifted struct {
 	found  drifts
-	next   string // where to go on in the change log when what was found is put right
-	why    string // the change log could not be read from where it was read last; "" if it could
-	listed bool   // all that Drive has was listed
-	items  int64  // so many, then
+	next   string        // where to go on in the change log when what was found is put right
+	why    string        // the change log could not be read from where it was read last; "" if it could
+	host   *remote.State // what the host folder is, if the change log was read
+	listed bool          // all that Drive has was listed
+	items  int64         // so many, then
 }
 
 // askDrive asks Drive what somebody else did to what the manifest holds since
@@ -65,7 +66,7 @@ func (b *Backup) askDrive(ctx context.Context, full bool) (*drifted, error) {
 // changes compares what the change log names.
 func (b *Backup) changes(ctx context.Context, lay remote.Layout, token string, l *drifted) error {
 	states := map[manifest.FileID]remote.State{}
-	next, err := b.Drive.Changes(ctx, token, func(page map[manifest.FileID]remote.State) error {
+	next, host, err := b.Drive.Changes(ctx, token, lay.Host, func(page map[manifest.FileID]remote.State) error {
 		maps.Copy(states, page)
 		if len(states) < compareAt {
 			return nil
@@ -73,11 +74,14 @@ func (b *Backup) changes(ctx context.Context, lay remote.Layout, token string, l
 		defer clear(states)
 		return b.compare(lay, states, l.found)
 	})
+	if host.Absent || host.Trashed {
+		states[lay.Host] = host // whatever the log says
+	}
 	if err == nil {
 		err = b.compare(lay, states, l.found)
 	}
 	if err == nil {
-		l.next = next
+		l.next, l.host = next, &host
 		err = b.confirm(ctx, l.found)
 	}
 	return err
@@ -161,6 +165,9 @@ func (r *run) checkDrive(ctx context.Context) error {
 	}
 	if err != nil {
 		return err
+	}
+	if _, held, err := r.standing(ctx, seen); err != nil || len(held) > 0 {
+		return errors.Join(err, foreign(held))
 	}
 	r.sum.Listed = seen.why
 	all, err := r.putRight(ctx, seen.found.touched())

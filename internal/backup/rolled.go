@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -64,6 +65,40 @@ func (b *Backup) keepGens(now []int64) error {
 func (b *Backup) rolledBack(held []int64) (bool, error) {
 	past, err := b.gens(metaGensPast)
 	return len(held) > 0 && !slices.ContainsFunc(held, func(g int64) bool { return !slices.Contains(past, g) }), err
+}
+
+// standing looks whether the host folder's generation is one that the manifest
+// knows, and returns those that are not: those of before, or of another copy of
+// this state folder. If the change log was read, it has brought them along.
+func (b *Backup) standing(ctx context.Context, seen *drifted) (rolled bool, held []int64, err error) {
+	known, err := b.gens(metaGens)
+	if err != nil {
+		return false, nil, err
+	}
+	host := seen.host
+	if host == nil {
+		lay, err := knownLayout(b.Store)
+		if err != nil {
+			return false, nil, err
+		}
+		states, err := b.Drive.Check(ctx, []manifest.FileID{lay.Host})
+		if err != nil {
+			return false, nil, err
+		}
+		s := states[lay.Host]
+		host = &s
+	}
+	held = slices.DeleteFunc(slices.Clone(host.Gens), func(g int64) bool { return slices.Contains(known, g) })
+	rolled, err = b.rolledBack(held)
+	return rolled, held, err
+}
+
+// foreign is the error of generations that the manifest does not know.
+func foreign(held []int64) error {
+	if len(held) == 0 {
+		return nil
+	}
+	return &remote.GenError{Held: held}
 }
 
 // orRolledBack tells a Drive that has gone back from one that another copy of

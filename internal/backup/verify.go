@@ -4,11 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
-
-	"github.com/autocloudbackup/acb/manifest"
-	"github.com/autocloudbackup/acb/remote"
 )
 
 // A Verify compares Drive with the manifest. The zero value asks Drive's change
@@ -89,10 +85,14 @@ func (r *run) verify(ctx context.Context, v *Verify) error {
 	if err != nil {
 		return err
 	}
-	held, err := r.standing(ctx, seen)
+	rolled, held, err := r.standing(ctx, seen)
+	if err == nil && !rolled {
+		err = foreign(held)
+	}
 	if err != nil {
 		return err
 	}
+	r.sum.Verified.RolledBack = rolled
 	if r.sum.Verified.RolledBack && !seen.listed {
 		lay, err := knownLayout(r.Store) // the change log knows nothing of that
 		if err == nil {
@@ -108,33 +108,6 @@ func (r *run) verify(ctx context.Context, v *Verify) error {
 		return err // what was found so far is told
 	}
 	return r.conclude(ctx, v, seen, held)
-}
-
-// standing looks whether Drive's generation is the one that the manifest knows,
-// if there is reason to. One of another copy of this state folder is an error;
-// one of before is told, and returned.
-func (r *run) standing(ctx context.Context, seen *drifted) (held []int64, err error) {
-	if len(seen.found) == 0 && !seen.listed {
-		return nil, nil
-	}
-	lay, err1 := knownLayout(r.Store)
-	known, err2 := r.gens(metaGens)
-	if err := errors.Join(err1, err2); err != nil {
-		return nil, err
-	}
-	states, err := r.Drive.Check(ctx, []manifest.FileID{lay.Host})
-	if err != nil {
-		return nil, err
-	}
-	held = slices.DeleteFunc(states[lay.Host].Gens, func(g int64) bool { return slices.Contains(known, g) })
-	if len(held) == 0 {
-		return nil, nil
-	}
-	r.sum.Verified.RolledBack, err = r.rolledBack(held)
-	if err == nil && !r.sum.Verified.RolledBack {
-		err = &remote.GenError{Held: held}
-	}
-	return held, err
 }
 
 // conclude puts right what was found if it should, and keeps where to go on in
