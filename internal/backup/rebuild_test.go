@@ -418,6 +418,35 @@ func TestRebuildGuard(t *testing.T) {
 	})
 }
 
+// TestRebuildHidden: what today's rules hide, and what belongs to a source
+// that has left the configuration, is kept also if nothing tells any more that
+// it was, and whatever is allowed.
+func TestRebuildHidden(t *testing.T) {
+	for _, copied := range []bool{false, true} {
+		w := newWorld(t, drivetest.Options{}, "docs", "pics")
+		w.named()
+		w.write("docs/a", "a")
+		w.write("docs/hidden.log", "hidden")
+		w.write("docs/hidden.log.d/b", "b")
+		w.write("pics/p", "p")
+		w.ok()
+		w.rules, w.sources = []string{"*.log", "*.d/"}, w.sources[:1]
+		w.ok()
+		w.remove("docs/hidden.log")
+		ids := w.ids("docs/a", "docs/hidden.log", "docs/hidden.log.d/b", "pics", "pics/p")
+		w.forget(copied)
+		_, err := w.rebuild()
+		w.must(err)
+		w.limits.Allow = true
+		for range 2 {
+			if sum := w.ok(); sum.Counts.Retired != 3 || sum.Counts.Requests > 0 {
+				t.Errorf("%+v", sum.Counts)
+			}
+		}
+		w.keeps(ids, "docs/a", "docs/hidden.log", "docs/hidden.log.d/b", "pics", "pics/p")
+	}
+}
+
 // TestRebuildHands: what somebody else did on Drive is taken as it is, sent
 // again where the disk has something else, and never touched where it is in
 // nobody's way.
