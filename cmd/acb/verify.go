@@ -107,7 +107,11 @@ func (a *app) verify(ctx context.Context, f verifyFlags) error {
 
 // reportFindings says what differs on Drive.
 func (a *app) reportFindings(v *backup.Verified, limit int) {
-	if v.RolledBack {
+	done := v.Ended && v.Left == 0
+	switch {
+	case v.RolledBack && done:
+		fmt.Fprintln(a.err, "acb: Drive had gone back to an earlier state than this backup had there already: all of it is there again")
+	case v.RolledBack:
 		fmt.Fprintf(a.err, "acb: %v\n", &backup.RolledBackError{})
 	}
 	for i, f := range v.Findings {
@@ -125,7 +129,7 @@ func (a *app) reportFindings(v *backup.Verified, limit int) {
 		fmt.Fprintf(a.err, "acb: on Drive, %s: %s%s\n", f.What, mendedPath(f.Path, shown), end)
 	}
 	if v.Earlier > 0 {
-		fmt.Fprintf(a.err, "acb: of these, %s again what was there before a change here\n", count(int64(v.Earlier), "file holds", "files hold"))
+		fmt.Fprintf(a.err, "acb: of these, Drive had gone back to an earlier content of %s\n", count(int64(v.Earlier), "file", "files"))
 	}
 }
 

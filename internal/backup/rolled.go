@@ -24,7 +24,7 @@ type RolledBackError struct{}
 // Error names the way out.
 func (*RolledBackError) Error() string {
 	return "Drive has gone back to an earlier state than this backup had there already: the account was restored or rolled back; " +
-		"nothing was changed. \"acb verify --full\" shows what is missing, \"acb verify --repair\" puts it right and sends it again"
+		"no scan changes it until that is put right. \"acb verify --full\" shows what is missing, \"acb verify --repair\" puts it right and sends it again"
 }
 
 // gens reads a list of generations.
