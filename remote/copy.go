@@ -80,7 +80,7 @@ func (r *run) copied(ctx context.Context, c *call, began time.Time) {
 	op := c.op
 	f, err := r.copyOf(ctx, c)
 	if err == nil && (f.Size != op.File.Twin.Size || parseMD5(f.Md5Checksum) != op.File.Twin.MD5) {
-		err = &uncopied{error: fmt.Errorf("Drive's copy has %d bytes with MD5 %s, should have %d with %s",
+		err = &uncopied{error: fmt.Errorf("the copy on Drive has %d bytes with MD5 %s, should have %d with %s",
 			f.Size, f.Md5Checksum, op.File.Twin.Size, op.File.Twin.MD5), there: true}
 	}
 	if err == nil {

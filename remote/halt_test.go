@@ -98,7 +98,7 @@ func TestStorageFull(t *testing.T) {
 		t.Errorf("room for two: %+v, %v", r, calls)
 	}
 	h.srv.SetStorageLimit(0) // unlimited: one goes ahead
-	r, calls = h.run(h.again("g1", "g4"))
+	r, _ = h.run(h.again("g1", "g4"))
 	if r.Done != 2 || r.Halt != nil || r.Stopped != nil {
 		t.Errorf("room again: %+v, %v", r, h.failed)
 	}

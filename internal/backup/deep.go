@@ -85,7 +85,7 @@ func (p *proving) prove(ctx context.Context, d Drift) {
 	}
 	right, err := p.holds(ctx, &d)
 	if err == nil && !right || isLostContent(err) {
-		right, err = p.again(ctx, &d)
+		err = p.again(ctx, &d)
 	}
 	var answer *remote.Error
 	fatal := err != nil && (!errors.As(err, &answer) || answer.Class == remote.Auth || answer.Class == remote.DailyCap ||
@@ -122,13 +122,13 @@ func (p *proving) holds(ctx context.Context, d *Drift) (bool, error) {
 }
 
 // again makes sure that a file is not what was saved, and says in d what it is.
-func (p *proving) again(ctx context.Context, d *Drift) (bool, error) {
+func (p *proving) again(ctx context.Context, d *Drift) error {
 	states, err := p.Drive.Check(ctx, []manifest.FileID{d.Item})
 	if err != nil {
-		return false, err
+		return err
 	}
 	if d.judge(states[d.Item]); d.What.Has(Gone | Changed) {
-		return false, nil
+		return nil
 	}
 	right, err := p.holds(ctx, d)
 	if err == nil && !right {
@@ -137,5 +137,5 @@ func (p *proving) again(ctx context.Context, d *Drift) (bool, error) {
 	if err != nil {
 		err = fmt.Errorf("download again: %w", err)
 	}
-	return right, err
+	return err
 }

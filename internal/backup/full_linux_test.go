@@ -67,7 +67,7 @@ func TestDiskFull(t *testing.T) {
 			}
 			w.manifest = filepath.Join(state, "manifest.db")
 			ballast := leave(t, dir, free)
-			err, notCopied := w.tryRun()
+			notCopied, err := w.tryRun()
 			w.must(os.Remove(ballast))
 			for _, text := range []string{errText(err), notCopied} {
 				if text != "" && !(strings.Contains(text, dir) && (strings.Contains(text, "full") || strings.Contains(text, "no space left"))) {
@@ -94,16 +94,16 @@ func TestDiskFull(t *testing.T) {
 }
 
 // tryRun is run, but for the error of opening the manifest, which it returns.
-func (w *world) tryRun() (err error, notCopied string) {
+func (w *world) tryRun() (notCopied string, err error) {
 	store, err := manifest.Open(w.manifest)
 	if err != nil {
-		return err, ""
+		return "", err
 	}
 	sum, err := w.open(store).Run(context.Background(), backup.Request{})
 	if closeErr := store.Close(); err == nil {
 		err = closeErr
 	}
-	return err, sum.NotCopied
+	return sum.NotCopied, err
 }
 
 func errText(err error) string {

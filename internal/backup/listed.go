@@ -135,7 +135,9 @@ func (found drifts) extras(known *manifest.Reader, lay remote.Layout, states map
 	taken := map[spot]bool{{lay.Top, states[lay.Host].Name}: true}
 	for _, s := range extra {
 		at := spot{s.Parent, s.Name}
-		taken[at] = taken[at]
+		if _, asked := taken[at]; !asked {
+			taken[at] = false
+		}
 	}
 	err = eachItem(known, lay, func(d Drift) {
 		if d.lost {

@@ -46,7 +46,7 @@ func (o *oldContents) pin(p *plan.Plan, was func(manifest.FileID) (string, int64
 	for _, b := range blobs {
 		switch rev, ok := found[b]; {
 		case !ok:
-			o.gone[b.FileID] = errors.New("Drive no longer has what it held before")
+			o.gone[b.FileID] = errors.New("what it held before is no longer on Drive")
 		case !rev.Pinned:
 			pins = append(pins, b)
 		}

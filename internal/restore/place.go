@@ -19,7 +19,7 @@ const tempPrefix = manifest.RestorePrefix
 
 // errElsewhere says that Drive does not hold a content any more where it was
 // last, so that it is to be looked for.
-var errElsewhere = errors.New("Drive holds another content there now")
+var errElsewhere = errors.New("another content is there on Drive now")
 
 // deliver fetches the content beside its place, compares its sum and puts it
 // in place. The outcome is for when there is an error.

@@ -137,7 +137,7 @@ func (r *run) locatePast(ctx context.Context, past []*task) error {
 		if _, ok := found[t.blob]; !ok {
 			t.gone = &GoneError{Why: purged}
 		} else if e := refused[t.blob]; e != nil {
-			t.refused = fmt.Errorf("Drive gives an old content out only when it keeps it for good, and does not: %w", e)
+			t.refused = fmt.Errorf("an old content is given out only if Drive keeps it for good, which it does not: %w", e)
 		}
 	}
 	return err
