@@ -118,7 +118,8 @@ func TestAccountChanges(t *testing.T) {
 				floor := float64(n-n/3-10) / tt.after
 				t.Logf("%.0f s for %d at %v/s, then %.0f s for %d at %v/s; %d of %d refused",
 					first, n/3, tt.before, second, n-n/3, tt.after, st.Refused, st.TotalCalls())
-				if refused := float64(st.Refused) / float64(st.TotalCalls()); second > tt.slower*floor || refused > 0.03 {
+				if refused := float64(st.Refused) / float64(st.TotalCalls()); second > tt.slower*floor || refused > 0.035 {
+					// Pauses are random: of 150 tries, each had 14 to 19 refused of 625.
 					t.Errorf("%.2f x the floor, %.1f %% refused", second/floor, 100*refused)
 				}
 			})
