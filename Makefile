@@ -25,8 +25,8 @@ demo: build ## back a real tree up, without an account: make demo [DIR=...]
 test: ## every test, offline
 	$(GO) test ./...
 
-race: ## the same with the race detector
-	CGO_ENABLED=1 $(GO) test -race -short ./...
+race: ## the same with the race detector, without the long tables of faults: the random ones run the same code
+	CGO_ENABLED=1 $(GO) test -race -short -skip 'TestEveryRequest|TestMishapsInARow|TestRunFaults|TestOracleGoTree|TestDiskFull|TestKilled' ./...
 
 lint: ## gofmt, vet for three systems, staticcheck
 	@fmt=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$fmt" ] || { echo "not gofmt'ed: $$fmt"; exit 1; }

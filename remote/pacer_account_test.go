@@ -72,7 +72,7 @@ func TestAccounts(t *testing.T) {
 		{3, 2, 1.1, 0.02}, // as rclone's manual has it
 		{3, 1, 1.1, 0.03},
 		{0, 1, 1.2, 0.06}, // found out from nothing
-		{0, 3, 1.25, 0.03},
+		{0, 3, 1.35, 0.03},
 		{0, 10, 1.35, 0.02},
 	} {
 		for _, latency := range []time.Duration{30 * time.Millisecond, 400 * time.Millisecond} {

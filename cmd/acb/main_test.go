@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,8 +27,8 @@ func TestInterruptible(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				began, signals := time.Now(), make(chan os.Signal, 2)
-				var ended time.Duration
-				ctx, stop := interruptible(context.Background(), signals, func() { ended = time.Since(began) })
+				var ended atomic.Int64 // nanoseconds
+				ctx, stop := interruptible(context.Background(), signals, func() { ended.Store(int64(time.Since(began))) })
 				for _, at := range c.signals {
 					time.AfterFunc(at, func() { signals <- os.Interrupt })
 				}
@@ -42,8 +43,8 @@ func TestInterruptible(t *testing.T) {
 					stop()
 				}
 				time.Sleep(time.Hour)
-				if ended != c.now {
-					t.Errorf("ended after %v, want %v", ended, c.now)
+				if at := time.Duration(ended.Load()); at != c.now {
+					t.Errorf("ended after %v, want %v", at, c.now)
 				}
 				if c.ends == 0 {
 					stop()

@@ -3,6 +3,7 @@ package backup_test
 import (
 	"errors"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	"github.com/autocloudbackup/acb/internal/backup"
@@ -130,18 +131,18 @@ func TestClonesAtOnce(t *testing.T) {
 		first.write("docs/new", "new")
 		first.write("docs/f001", "changed")
 		first.remove("docs/f002")
-		met, begin, secondWon := false, first.srv.Stats().Total(), false
+		begin, secondWon := first.srv.Stats().Total(), false
+		var met atomic.Bool
 		first.srv.OnRequest(func(i int, _ drivetest.Info) {
-			if met || i-begin != n {
+			if i-begin != n || !met.CompareAndSwap(false, true) {
 				return
 			}
-			met = true
 			sum, _ := second.run(t.Context())
 			secondWon = sum.ExitCode() == 0
 		})
 		sum, _ := first.run(t.Context())
 		first.srv.OnRequest(nil)
-		if !met {
+		if !met.Load() {
 			break
 		}
 		if firstWon := sum.ExitCode() == 0; firstWon == secondWon {

@@ -52,6 +52,8 @@ func TestGaugeBeforeFront(t *testing.T) {
 		t.Fatal(err)
 	}
 	resp.Body.Close()
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	if sum := g.between(time.Time{}, time.Now()); resp.StatusCode != http.StatusOK || sum < 2000 || sum > 5000 { // and a handshake
 		t.Errorf("%s, %d bytes", resp.Status, sum)
 	}

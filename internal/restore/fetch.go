@@ -173,8 +173,8 @@ func (r *run) fetchPart(ctx context.Context, t *task, p *part, s *manifest.Proof
 		}
 		from, to := p.span(i)
 		if _, err := io.Copy(s, readerOf(ctx, io.NewSectionReader(p.f, from, to-from))); err != nil {
-			stop(err)
-			return err
+			stop(err) // unless one that fetches has failed before, which ended the copy
+			return context.Cause(ctx)
 		}
 	}
 	return nil
