@@ -80,7 +80,18 @@ func (c *call) sees(it *item) bool {
 	if !g.may("drive.file") {
 		return false
 	}
-	return it.Root && it.Drive == "" || it.Client == g.Client || slices.Contains(it.Granted, g.Client) || slices.Contains(it.Granted, "*")
+	return it.Root && it.Drive == "" || it.openTo(g.Client)
+}
+
+// openTo says whether an item was made by a client, or opened with it.
+func (it *item) openTo(client string) bool {
+	return it.Client == client || slices.Contains(it.Granted, client) || slices.Contains(it.Granted, "*")
+}
+
+// mayChange says whether the caller's token lets it change an item that it sees:
+// one that only reads everything changes no more than drive.file lets it.
+func (c *call) mayChange(it *item) bool {
+	return it.Root || it.Space == appData || c.tok.may("drive", "drive.metadata") || c.tok.may("drive.file") && it.openTo(c.tok.Client)
 }
 
 // seenTomb is sees for a file that is gone.
@@ -132,9 +143,12 @@ func (d *Drive) appDataRoot(g *grant) *item {
 }
 
 // canEdit refuses changes to what the caller may only read.
-func canEdit(it *item) error {
-	if it.ReadOnly {
+func (c *call) canEdit(it *item) error {
+	switch {
+	case it.ReadOnly:
 		return errForbidden("insufficientFilePermissions", "The user does not have sufficient permissions for this file.")
+	case !c.mayChange(it):
+		return errForbidden("appNotAuthorizedToFile", "The user has not granted the app %s write access to the file %s.", c.tok.Client, it.ID)
 	}
 	return nil
 }

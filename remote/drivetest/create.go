@@ -185,7 +185,7 @@ func (c *call) checkParent(up *item, folder bool, levels int) error {
 	switch {
 	case !up.isFolder():
 		return errForbidden("parentNotAFolder", "The specified parent is not a folder.")
-	case up.ReadOnly:
+	case up.ReadOnly, !c.mayChange(up):
 		return errForbidden("insufficientParentPermissions", "Insufficient permissions for the specified parent.")
 	case len(up.kids) >= d.opt.MaxChildren && (!up.Root || up.Drive != ""):
 		return errForbidden("numChildrenInNonRootLimitExceeded", "The limit for this folder's number of children has been exceeded.")

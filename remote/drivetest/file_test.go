@@ -428,3 +428,32 @@ func TestOtherHands(t *testing.T) {
 		t.Error("moved into itself")
 	}
 }
+
+// With the permissions to read all and to change what it made itself, a client
+// copies what another one made, and changes nothing of it.
+func TestReadAllChangesOwn(t *testing.T) {
+	w := start(t, drivetest.Options{})
+	folder := w.folder("theirs", "root")
+	id := w.file("f", folder, "content")
+	both := w.as(drivetest.Ask{Client: w.d.AddClient("two").ID, Scopes: []string{"drive.file", "drive.readonly"}})
+	both.want(200, "GET", "/drive/v3/files/"+id, "")
+	own := both.folder("own", "root")
+	for _, c := range []struct{ method, path, body, reason string }{
+		{"PATCH", id, `{"name":"x"}`, "appNotAuthorizedToFile"},
+		{"PATCH", folder, `{"trashed":true}`, "appNotAuthorizedToFile"},
+		{"DELETE", id, "", "appNotAuthorizedToFile"},
+		{"POST", "", `{"parents":["` + folder + `"]}`, "insufficientParentPermissions"},
+		{"POST", id + "/copy", `{"parents":["` + folder + `"]}`, "insufficientParentPermissions"},
+		{"POST", id + "/copy", "{}", "insufficientParentPermissions"},
+	} {
+		path := strings.TrimSuffix("/drive/v3/files/"+c.path, "/")
+		if a := both.want(403, c.method, path, c.body); a.reason() != c.reason {
+			t.Errorf("%s %s: %s", c.method, path, a.body)
+		}
+	}
+	copied := both.want(200, "POST", "/drive/v3/files/"+id+"/copy", `{"parents":["`+own+`"]}`)
+	both.want(200, "PATCH", "/drive/v3/files/"+copied.text("id"), `{"name":"ours"}`)
+	only := w.as(drivetest.Ask{Client: w.d.AddClient("three").ID, Scopes: []string{"drive.readonly"}})
+	only.want(403, "POST", "/drive/v3/files/"+id+"/copy", "{}")
+	only.want(403, "POST", "/drive/v3/files", "{}")
+}

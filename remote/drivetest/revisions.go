@@ -130,7 +130,7 @@ func (c *call) updateRevision() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := canEdit(it); err != nil {
+	if err := c.canEdit(it); err != nil {
 		return nil, err
 	}
 	r := it.Revs[i]
@@ -176,7 +176,7 @@ func (c *call) deleteRevision() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := canEdit(it); err != nil {
+	if err := c.canEdit(it); err != nil {
 		return nil, err
 	}
 	if len(it.Revs) == 1 {

@@ -85,7 +85,7 @@ func (d *Drive) move(it, to *item) {
 // checkChange refuses what an edit may not do, and gives the new parent, nil
 // if it stays.
 func (c *call) checkChange(it *item, e *edit, content bool) (*item, error) {
-	if err := canEdit(it); err != nil {
+	if err := c.canEdit(it); err != nil {
 		return nil, err
 	}
 	moving := c.get("addParents") != "" || c.get("removeParents") != ""
@@ -179,7 +179,7 @@ func (c *call) deleteFile() (any, error) {
 	if it.Root {
 		return nil, errForbidden("insufficientFilePermissions", "The user does not have sufficient permissions for this file.")
 	}
-	if err := canEdit(it); err != nil {
+	if err := c.canEdit(it); err != nil {
 		return nil, err
 	}
 	c.d.remove(it)
