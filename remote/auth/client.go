@@ -22,19 +22,9 @@ type Options struct {
 // nothing. Where nobody has signed in, or for another client, or with too
 // little permission, the error is a [*DeadError].
 func Client(creds *Credentials, tokenFile string, o Options) (*http.Client, *Source, error) {
-	if o.Now == nil {
-		return nil, nil, errors.New("make client: no clock")
-	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
-	base := o.Base
-	if base == nil {
-		base = http.DefaultClient
-	}
-	s := &Source{creds: creds, base: base.Transport, now: o.Now, log: o.Log, turn: make(chan struct{}, 1)}
-	if s.base == nil {
-		s.base = http.DefaultTransport
+	s, err := newSource(creds, &o)
+	if err != nil {
+		return nil, nil, err
 	}
 	if creds.Kind == Desktop {
 		s.file = tokenFile
@@ -48,9 +38,33 @@ func Client(creds *Credentials, tokenFile string, o Options) (*http.Client, *Sou
 		s.onDisk = r
 		s.set(r)
 	}
+	return s.client(o.Base), s, nil
+}
+
+// newSource makes a source that has no token yet, and fills in what o leaves
+// open.
+func newSource(creds *Credentials, o *Options) (*Source, error) {
+	if o.Now == nil {
+		return nil, errors.New("make client: no clock")
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Base == nil {
+		o.Base = http.DefaultClient
+	}
+	s := &Source{creds: creds, base: o.Base.Transport, now: o.Now, log: o.Log, turn: make(chan struct{}, 1)}
+	if s.base == nil {
+		s.base = http.DefaultTransport
+	}
+	return s, nil
+}
+
+// client is base with the source's tokens.
+func (s *Source) client(base *http.Client) *http.Client {
 	c := *base
 	c.Transport = &transport{src: s, base: s.base}
-	return &c, s, nil
+	return &c
 }
 
 // transport adds the access token to requests.

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -9,7 +10,10 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -23,6 +27,9 @@ type SignInOptions struct {
 	Now     func() time.Time       // clock; must be set
 	Timeout time.Duration          // for the person; 0 means 5 minutes
 	Base    *http.Client           // how the token is fetched; nil means http.DefaultClient
+	Command string                 // what the person runs to sign in again; "" means acb auth
+
+	more string // a scope that is wanted beside Scope
 }
 
 // SignIn asks a person, in the browser, to let acb keep files on their Drive,
@@ -36,16 +43,32 @@ func SignIn(ctx context.Context, creds *Credentials, tokenFile string, o SignInO
 	if creds.Kind != Desktop {
 		return Status{}, fmt.Errorf("sign in: %s is a service account key, which needs no sign-in", creds.File)
 	}
-	if o.Timeout == 0 {
-		o.Timeout = 5 * time.Minute
-	}
 	if err := os.MkdirAll(filepath.Dir(tokenFile), 0o700); err != nil {
 		return Status{}, fmt.Errorf("sign in: make a place for the token file: %w", err)
 	}
-	if err := consent(ctx, creds, tokenFile, o); err != nil {
+	err := consent(ctx, creds, o, func(r record) error { return replaceRecord(ctx, tokenFile, r) })
+	if err != nil {
 		return Status{}, fmt.Errorf("sign in: %w", err)
 	}
 	return ReadStatus(creds, tokenFile, o.Now()), nil
+}
+
+// SignInOnce is SignIn for one piece of work that needs the permission more
+// beside [Scope]. What comes back is never written down: it ends with the
+// client that carries it.
+func SignInOnce(ctx context.Context, creds *Credentials, more string, o SignInOptions, c Options) (*http.Client, *Source, error) {
+	if creds.Kind != Desktop {
+		return nil, nil, fmt.Errorf("sign in: %s is a service account key: no person can give it a permission", creds.File)
+	}
+	s, err := newSource(creds, &c)
+	if err != nil {
+		return nil, nil, err
+	}
+	o.more = more
+	if err := consent(ctx, creds, o, func(r record) error { s.set(r); return nil }); err != nil {
+		return nil, nil, fmt.Errorf("sign in: %w", err)
+	}
+	return s.client(c.Base), s, nil
 }
 
 // replaceRecord writes a new sign-in, not while a renewal of the former one is
@@ -59,20 +82,27 @@ func replaceRecord(ctx context.Context, tokenFile string, r record) error {
 	return saveRecord(tokenFile, r)
 }
 
-// consent leads the person to Google and keeps what comes back.
-func consent(ctx context.Context, creds *Credentials, tokenFile string, o SignInOptions) error {
+// consent leads the person to Google and has what comes back kept.
+func consent(ctx context.Context, creds *Credentials, o SignInOptions, keep func(record) error) error {
+	if o.Timeout == 0 {
+		o.Timeout = 5 * time.Minute
+	}
+	o.Command = cmp.Or(o.Command, "acb auth")
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("listen for the browser: %w", err)
 	}
 	conf := creds.oauth()
+	if o.more != "" {
+		conf.Scopes = append(conf.Scopes, o.more)
+	}
 	conf.RedirectURL = "http://" + l.Addr().String() + "/"
 	state, verifier := rand.Text(), oauth2.GenerateVerifier()
 	link := conf.AuthCodeURL(state, oauth2.AccessTypeOffline, oauth2.S256ChallengeOption(verifier),
 		oauth2.SetAuthURLParam("prompt", "consent")) // else a second sign-in brings no refresh token
 
 	ctx, cancel := context.WithTimeoutCause(ctx, o.Timeout,
-		fmt.Errorf("no answer from the browser within %v; run acb auth again", o.Timeout))
+		fmt.Errorf("no answer from the browser within %v; run %s again", o.Timeout, o.Command))
 	defer cancel()
 	back := make(chan *callback)
 	stop := serveCallback(l, state, back)
@@ -85,7 +115,7 @@ func consent(ctx context.Context, creds *Credentials, tokenFile string, o SignIn
 	case cb := <-back:
 		r, err := cb.exchange(ctx, creds, conf, verifier, o)
 		if err == nil {
-			err = replaceRecord(ctx, tokenFile, r)
+			err = keep(r)
 		}
 		cb.outcome <- err // before stop, so that the page tells what came of it
 		return err
@@ -113,7 +143,7 @@ func (cb *callback) exchange(ctx context.Context, creds *Credentials, conf *oaut
 	switch cb.refused {
 	case "":
 	case "access_denied":
-		return record{}, errors.New("access was not allowed in the browser; nothing was changed (to allow it, run acb auth again)")
+		return record{}, fmt.Errorf("access was not allowed in the browser; nothing was changed (to allow it, run %s again)", o.Command)
 	default:
 		return record{}, fmt.Errorf("refused by Google: %s", quote(cb.refused))
 	}
@@ -130,7 +160,7 @@ func (cb *callback) exchange(ctx context.Context, creds *Credentials, conf *oaut
 	switch {
 	case errors.As(err, &re):
 		r := readRefusal(re, cb.code, verifier, creds.secret)
-		hint := "run acb auth again"
+		hint := "run " + o.Command + " again"
 		if d, ok := deadCodes[r.code]; ok {
 			hint = d.cause + ": " + d.hint
 		}
@@ -141,7 +171,9 @@ func (cb *callback) exchange(ctx context.Context, creds *Credentials, conf *oaut
 	r := record{ClientID: creds.ClientID, Scope: Scope, Obtained: asked.UTC().Truncate(time.Second)}.with(t, asked)
 	switch {
 	case !covers(r.Scope):
-		return record{}, errors.New("the permission to keep files on Drive was not given; run acb auth again and leave its box ticked")
+		return record{}, fmt.Errorf("the permission to keep files on Drive was not given; run %s again and leave its box ticked", o.Command)
+	case o.more != "" && !slices.Contains(strings.Fields(r.Scope), o.more):
+		return record{}, fmt.Errorf("the permission %s was not given; run %s again and leave its box ticked", path.Base(o.more), o.Command)
 	case r.RefreshToken == "":
 		return record{}, errors.New("no refresh token came from Google, so the sign-in would end within the hour; " +
 			"remove acb at https://myaccount.google.com/connections, then run acb auth again")

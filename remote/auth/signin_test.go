@@ -266,3 +266,43 @@ func TestOpenBrowserTakesOnlyWebAddresses(t *testing.T) {
 		}
 	}
 }
+
+// A sign-in for once has more permission, is renewed from memory, and is
+// nowhere on disk.
+func TestSignInOnce(t *testing.T) {
+	w := newWorld(t)
+	usual := w.sign(t)
+	once := func(p *person) (*http.Client, *Source, error) {
+		return SignInOnce(t.Context(), w.creds, ReadAll,
+			SignInOptions{Open: p.open, Out: io.Discard, Now: w.clock.now, Base: w.base, Command: "acb this"},
+			Options{Base: w.base, Now: w.clock.now})
+	}
+	var link url.Values
+	c, s, err := once(&person{link: func(q url.Values) { link = q }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := link.Get("scope"); got != Scope+" "+ReadAll {
+		t.Errorf("scope %q", got)
+	}
+	w.mustAbout(t, c)
+	w.clock.pass(2 * time.Hour)
+	w.mustAbout(t, c)
+	if s.TokenRequests() != 1 {
+		t.Errorf("%d renewals", s.TokenRequests())
+	}
+	if got := w.disk(t); !got.sameToken(usual) {
+		t.Error("the usual sign-in was written over")
+	}
+	if names, err := filepath.Glob(filepath.Join(filepath.Dir(w.file), "*")); err != nil || len(names) > 2 { // the token and its lock
+		t.Errorf("left: %q, %v", names, err)
+	}
+	_, _, err = once(&person{link: func(q url.Values) { q.Set("scope", Scope) }})
+	if err == nil || !strings.Contains(err.Error(), "drive.readonly was not given; run acb this again") {
+		t.Errorf("less than was asked for: %v", err)
+	}
+	_, _, err = once(&person{link: func(q url.Values) { q.Set("scope", ReadAll) }})
+	if err == nil || !strings.Contains(err.Error(), "keep files on Drive was not given; run acb this again") {
+		t.Errorf("the other half: %v", err)
+	}
+}

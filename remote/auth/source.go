@@ -28,7 +28,7 @@ const (
 // processes that share the token file. It is safe for concurrent use.
 type Source struct {
 	creds *Credentials
-	file  string // of the sign-in; "" for a service account
+	file  string // of the sign-in; "" for a service account, and for one that is not written down
 	base  http.RoundTripper
 	now   func() time.Time
 	log   *slog.Logger
@@ -118,8 +118,8 @@ func (s *Source) renew(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { time.AfterFunc(renewGrace, cancel) })
 	defer stop()
 
-	if s.creds.Kind == ServiceAccount {
-		return s.fetch(rctx, record{})
+	if s.file == "" {
+		return s.fetch(rctx, s.get())
 	}
 	unlock, err := lockFile(rctx, s.file)
 	if err != nil {
