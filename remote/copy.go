@@ -22,7 +22,9 @@ import (
 func (r *run) copyCall(op *plan.Op, parent manifest.FileID, clamp bool) *call {
 	m := r.d.newItem(op.FileID, op.Name, op.Stat, parent, clamp)
 	m.MimeType = ""
-	m.AppProperties.hash = op.File.Twin.Hash.String()
+	if h := op.File.Twin.Hash; !h.IsZero() { // of what another client made it is not known
+		m.AppProperties.hash = h.String()
+	}
 	query := r.d.shared(url.Values{"fields": {fileFields}})
 	if r.forGood(op) {
 		query.Set("keepRevisionForever", "true")

@@ -93,6 +93,11 @@ func hostsOf(files []*drive.File) (hosts []Host) {
 		}
 		hosts = append(hosts, h)
 	}
+	return sorted(hosts)
+}
+
+// sorted puts hosts in the order of their names and then of their age.
+func sorted(hosts []Host) []Host {
 	slices.SortFunc(hosts, func(a, b Host) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID))
 	})
