@@ -40,7 +40,8 @@ type ClientError struct{ Was, Is string }
 func (e *ClientError) Error() string {
 	return fmt.Sprintf("this backup was made with the OAuth client %s, and [drive] credentials are those of %s; nothing was changed. "+
 		"Google shows a client only what it made itself, so the other one cannot see the backup: put the former credentials back, "+
-		"or begin a backup anew with another state folder and [drive] host", e.Was, e.Is)
+		"or name another state folder, and begin a backup anew with another [drive] host, or have Drive copy the old one with "+
+		"\"acb manifest adopt --from-other-client\"", e.Was, e.Is)
 }
 
 // checkBinding returns a *MachineError or *ClientError if the manifest

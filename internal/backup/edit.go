@@ -2,6 +2,7 @@ package backup
 
 import (
 	"context"
+	"slices"
 
 	"github.com/autocloudbackup/acb/internal/plan"
 	"github.com/autocloudbackup/acb/manifest"
@@ -17,6 +18,9 @@ type edit struct {
 	changes func(known *manifest.Reader) (manifest.Changes, error)
 	// open, when set, opens what an operation sends: what is on disk is not it.
 	open func(*plan.Op) (remote.Content, error)
+	// goOn has the ids that an earlier run reserved, and made nothing under,
+	// used for the same places.
+	goOn bool
 }
 
 // planEdit plans an edit. All of it belongs to one source for the planner.
@@ -42,7 +46,7 @@ func (b *Backup) carryOut(ctx context.Context, e edit) (*Summary, error) {
 	if err == nil {
 		err = r.settle(ctx)
 	}
-	r.half = nil
+	r.half = slices.DeleteFunc(r.half, func(in manifest.Intent) bool { return !e.goOn || in.Session.Address != "" })
 	if err == nil {
 		err = r.planEdit()
 	}
