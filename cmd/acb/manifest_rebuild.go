@@ -106,7 +106,7 @@ func (a *app) finding(ctx context.Context, s *session, wish backup.HostWish) (*b
 	file := manifestFile(s.config)
 	r := &backup.Rebuild{Log: s.log.Logger, Now: a.now, Older: []string{file, manifest.CopyPath(file)}}
 	wish.Usual, wish.Installation = s.config.Drive.Host, backup.Known(r.Older...)
-	drive, _, err := a.openDrive(s, "not known yet", false)
+	drive, _, err := a.openDrive(s, "not known yet", a.usual(false))
 	if err != nil {
 		return nil, remote.Host{}, err
 	}

@@ -91,7 +91,23 @@ func knownSources(file string) (map[manifest.Path]bool, error) {
 }
 
 // open makes a session for command, as in "acb scan".
-func (a *app) open(command string, dryRun bool) (s *session, err error) {
+func (a *app) open(command string, dryRun bool) (*session, error) {
+	return a.openAs(command, a.usual(dryRun))
+}
+
+// A signer returns a client that signs every request in, and the source of its
+// tokens, which may be nil.
+type signer func(*config.Config, *remote.Line) (*http.Client, *auth.Source, error)
+
+// usual signs in with the token file.
+func (a *app) usual(dryRun bool) signer {
+	return func(cfg *config.Config, line *remote.Line) (*http.Client, *auth.Source, error) {
+		return a.signedIn(cfg, line, dryRun)
+	}
+}
+
+// openAs is open with a sign-in of its own.
+func (a *app) openAs(command string, sign signer) (s *session, err error) {
 	cfg, err := a.loadConfig()
 	if err != nil {
 		return nil, err
@@ -121,7 +137,7 @@ func (a *app) open(command string, dryRun bool) (s *session, err error) {
 	if err != nil {
 		return nil, err
 	}
-	drive, tokens, err := a.openDrive(s, installation, dryRun)
+	drive, tokens, err := a.openDrive(s, installation, sign)
 	if err != nil {
 		return nil, err
 	}
@@ -164,7 +180,7 @@ func (a *app) openLog(s *session) (err error) {
 
 // openDrive makes the Drive that the configuration names: Google's, another
 // server, or the look-alike in this process.
-func (a *app) openDrive(s *session, installation string, dryRun bool) (*remote.Drive, func() int64, error) {
+func (a *app) openDrive(s *session, installation string, sign signer) (*remote.Drive, func() int64, error) {
 	cfg := s.config
 	s.binding.Machine = a.machine(installation)
 	opts := remote.Options{
@@ -190,7 +206,7 @@ func (a *app) openDrive(s *session, installation string, dryRun bool) (*remote.D
 	} else {
 		var err error
 		var source *auth.Source
-		opts.Client, source, err = a.signedIn(cfg, opts.Line, dryRun)
+		opts.Client, source, err = sign(cfg, opts.Line)
 		if err != nil {
 			return nil, nil, err
 		}

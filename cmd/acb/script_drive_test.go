@@ -63,6 +63,7 @@ var driveCommands = map[string]struct {
 	"expire":    {"               ends the access tokens, not the sign-in", (*stage).expire},
 	"deny":      {"               a person in the browser says no to a sign-in", (*stage).deny},
 	"account":   {"EMAIL          signs acb in to another account", (*stage).account},
+	"client":    {"NAME           writes the credentials of another OAuth client into credentials.json; nobody is signed in there", (*stage).client},
 	"stop":      {"               ends the look-alike: nobody answers", (*stage).stop},
 }
 
@@ -208,6 +209,11 @@ func (s *stage) account(args []string) error {
 		return err
 	}
 	return os.WriteFile(filepath.Join(s.work, "state", "token.json"), token, 0o600)
+}
+
+func (s *stage) client(args []string) error {
+	client := s.AddClient(args[0])
+	return os.WriteFile(filepath.Join(s.work, "credentials.json"), s.Credentials(s.URL, client.ID), 0o600)
 }
 
 func (s *stage) signed(args []string) error {

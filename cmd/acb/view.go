@@ -104,6 +104,6 @@ func (a *app) openView(command string) (v *viewing, err error) {
 	if err != nil {
 		return nil, err
 	}
-	v.drive, _, err = a.openDrive(v.session, installation, false)
+	v.drive, _, err = a.openDrive(v.session, installation, a.usual(false))
 	return v, err
 }
