@@ -256,7 +256,7 @@ func (f *foreignFolder) read(known *manifest.Reader) error {
 // openForeign opens what is copied: no disk holds it.
 func openForeign(op *plan.Op) (remote.Content, error) {
 	if op.Kind != plan.Copy {
-		return nil, errors.New("Drive has not copied it; the next scan sends it if it is on this disk")
+		return nil, errors.New("it was not copied on Drive; the next scan sends it if it is on this disk")
 	}
 	return onDrive{op.Stat}, nil
 }
