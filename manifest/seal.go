@@ -76,11 +76,16 @@ func (c *conn) sealHolds() error {
 // change is a transaction of the store's. What f changes under the seal it
 // says by setting s.reseal.
 func (s *Store) change(f func() error) error {
-	return s.c.tx(func() error {
+	kept := s.folders
+	err := s.c.tx(func() error {
 		if err := f(); err != nil || !s.reseal {
 			return err
 		}
 		s.reseal = false
 		return s.c.seal()
 	})
+	if err != nil {
+		s.folders = kept // for meta has no other
+	}
+	return err
 }
