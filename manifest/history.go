@@ -25,17 +25,16 @@ type RunSummary struct {
 	Complete   bool            // all that it should save is saved; see Reader.LastSuccess
 	Conditions []string        // what held something back or failed, in one word each
 	Counters   json.RawMessage // an object, as the summary line of --json has it
-	Sources    []Source        // those whose scan was complete; LastRuns does not fill it
+	Sources    []Source        // those that were scanned; LastRuns does not fill it
 }
 
-// A Source is a configured source as its last complete scan found it: what the
-// guards compare with.
+// A Source is a configured source as its last scan found it: what the guards
+// compare with.
 type Source struct {
 	Path   Path
 	Folder FolderID
 	FS     FS
 	Inode  uint64 // of its root folder
-	Files  int64  // files and symlinks in it
 	Run    RunID  // the first run that found just this; the store sets it
 }
 
@@ -110,22 +109,22 @@ func (s *Store) RecountRun(id RunID, counters json.RawMessage) error {
 
 // putSource writes a source if something of it is new.
 func (s *Store) putSource(src *Source) error {
-	same, err := s.c.number("SELECT count(*) FROM source WHERE path = ? AND folder = ? AND fs = ? AND inode = ? AND files = ?",
-		string(src.Path), int64(src.Folder), int64(src.FS), int64(src.Inode), src.Files)
+	same, err := s.c.number("SELECT count(*) FROM source WHERE path = ? AND folder = ? AND fs = ? AND inode = ?",
+		string(src.Path), int64(src.Folder), int64(src.FS), int64(src.Inode))
 	if err != nil || same == 1 {
 		return err
 	}
 	s.reseal = true
-	return s.c.exec("REPLACE INTO source VALUES (?, ?, ?, ?, ?, ?)",
-		string(src.Path), int64(src.Folder), int64(src.FS), int64(src.Inode), src.Files, int64(s.run.id))
+	return s.c.exec("REPLACE INTO source VALUES (?, ?, ?, ?, ?)",
+		string(src.Path), int64(src.Folder), int64(src.FS), int64(src.Inode), int64(s.run.id))
 }
 
-// Sources returns the sources as their last complete scans found them.
+// Sources returns the sources as their last scans found them.
 func (r *Reader) Sources() (list []Source, err error) {
-	err = r.c.query("SELECT path, folder, fs, inode, files, run FROM source ORDER BY path", func(v []driver.Value) error {
+	err = r.c.query("SELECT path, folder, fs, inode, run FROM source ORDER BY path", func(v []driver.Value) error {
 		list = append(list, Source{
 			Path: Path(text(v[0])), Folder: FolderID(integer(v[1])), FS: FS(integer(v[2])),
-			Inode: uint64(integer(v[3])), Files: integer(v[4]), Run: RunID(integer(v[5])),
+			Inode: uint64(integer(v[3])), Run: RunID(integer(v[4])),
 		})
 		return nil
 	})

@@ -57,7 +57,7 @@ func TestRuns(t *testing.T) {
 // only once.
 func TestIdleRun(t *testing.T) {
 	s := newStore(t)
-	sum := RunSummary{Complete: true, Sources: []Source{{Path: "home/ana", Folder: 2, FS: 1, Inode: 1<<63 + 5, Files: 9}}}
+	sum := RunSummary{Complete: true, Sources: []Source{{Path: "home/ana", Folder: 2, FS: 1, Inode: 1<<63 + 5}}}
 	if err := s.EndRun(1, noon, sum); err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func TestIdleRun(t *testing.T) {
 	if n := changes() - before; n != 2 { // the row's insert and its update
 		t.Errorf("an idle run wrote %d rows", n)
 	}
-	sum.Sources[0].Files++
+	sum.Sources[0].FS++
 	if err := s.EndRun(s.BeginRun("scan", noon), noon, sum); err != nil {
 		t.Fatal(err)
 	}

@@ -244,7 +244,7 @@ func (s *Store) keepFolderID(id FolderID) error {
 	if int64(id) <= s.folders {
 		return nil
 	}
-	s.folders = int64(id)
+	s.folders = int64(id) // stays so should the transaction fail, which only skips numbers until the next Open
 	s.reseal = true
 	return s.c.exec("REPLACE INTO meta VALUES (?, ?)", metaFolders, fmt.Sprint(id))
 }

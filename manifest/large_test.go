@@ -140,7 +140,7 @@ func TestMigrateLarge(t *testing.T) {
 	do(t, s, putFolder(2, Root, "d"), putFolder(3, Root, "e"),
 		Step{Kind: Put, Folder: 2, Entry: largeFile("x", "1", "a"), Reason: EndModified},
 		Step{Kind: Put, Folder: 3, Entry: largeFile("y", "2", "b"), Reason: EndModified})
-	err := s.c.script("DROP TABLE large; ALTER TABLE entry_was DROP COLUMN kept; PRAGMA user_version = 2; UPDATE content SET record = zeroblob(length(record)) WHERE id = 3")
+	err := s.c.script("DROP TABLE large; ALTER TABLE entry_was DROP COLUMN kept; ALTER TABLE source ADD COLUMN files INTEGER NOT NULL DEFAULT 0; PRAGMA user_version = 2; UPDATE content SET record = zeroblob(length(record)) WHERE id = 3")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -86,6 +86,9 @@ const (
 	Lost
 	// Prefix: a folder above the sources, there to hold them; never scanned.
 	Prefix
+	// Unmet: taken over from Drive when the manifest was made anew, and not
+	// met on this disk since. That it is not there is no news.
+	Unmet
 )
 
 // Has reports whether all bits of g are set.

@@ -76,7 +76,7 @@ func record(t *testing.T) *loggedRun {
 		t.Fatal(err)
 	}
 	note()
-	if err := s.EndRun(2, noon, RunSummary{Complete: true, Sources: []Source{{Path: "a", Folder: 2, Files: 3}}}); err != nil {
+	if err := s.EndRun(2, noon, RunSummary{Complete: true, Sources: []Source{{Path: "a", Folder: 2, FS: 3}}}); err != nil {
 		t.Fatal(err)
 	}
 	note()

@@ -10,7 +10,7 @@ const applicationID = 0x61636201 // "acb", 1
 
 // migrations[n] turns schema version n into n+1; they run one way, at Open. A
 // version once released is never changed.
-var migrations = []migration{{schema: schema1}, {schema: schema2}, {schema: schema3, fill: indexAll}, {fill: (*conn).seal}, {schema: schema5}}
+var migrations = []migration{{schema: schema1}, {schema: schema2}, {schema: schema3, fill: indexAll}, {fill: (*conn).seal}, {schema: schema5}, {schema: schema6, fill: (*conn).seal}}
 
 // A migration is statements, and then what statements cannot do, if anything.
 // One that changes what is under the seal (seal.go) ends with sealing it anew.
@@ -150,6 +150,9 @@ CREATE TABLE large (
 
 // schema5 tells of a past content whether Drive keeps it for good.
 const schema5 = `ALTER TABLE entry_was ADD COLUMN kept INTEGER NOT NULL DEFAULT 0`
+
+// schema6 drops how many files a source had: the tree itself tells.
+const schema6 = `ALTER TABLE source DROP COLUMN files`
 
 // migrate brings the schema up to the newest of steps, or says why it cannot.
 // Before it changes a database that holds anything, it copies it to

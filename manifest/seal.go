@@ -16,7 +16,7 @@ const metaSeal = "seal"
 // sealedTables are the tables under the seal, each with its order.
 var sealedTables = []string{
 	"SELECT key, value FROM meta WHERE key <> '" + metaSeal + "' ORDER BY key",
-	"SELECT path, folder, fs, inode, files, run FROM source ORDER BY path",
+	"SELECT path, folder, fs, inode, run FROM source ORDER BY path",
 	"SELECT id, identity FROM fs ORDER BY id",
 }
 
@@ -76,16 +76,11 @@ func (c *conn) sealHolds() error {
 // change is a transaction of the store's. What f changes under the seal it
 // says by setting s.reseal.
 func (s *Store) change(f func() error) error {
-	kept := s.folders
-	err := s.c.tx(func() error {
+	return s.c.tx(func() error {
 		if err := f(); err != nil || !s.reseal {
 			return err
 		}
 		s.reseal = false
 		return s.c.seal()
 	})
-	if err != nil {
-		s.folders = kept // for meta has no other
-	}
-	return err
 }

@@ -119,20 +119,6 @@ func TestFolderIDs(t *testing.T) {
 	}
 }
 
-// TestFolderIDsRefused: nor one that was written at the second try only.
-func TestFolderIDsRefused(t *testing.T) {
-	s := newStore(t)
-	id := s.NextFolderID()
-	if err := s.Ack([]Step{putFolder(id, Root, "a"), put(99, "b", "1")}); err == nil {
-		t.Fatal("Ack took a step into no folder")
-	}
-	do(t, s, putFolder(id, Root, "a"))
-	s.Close()
-	if next := openTest(t, s.Path()).NextFolderID(); next <= id {
-		t.Errorf("%d is given out again, after %d", next, id)
-	}
-}
-
 func TestMetaAndFS(t *testing.T) {
 	s := newStore(t)
 	a, err := s.FS("uuid-a")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"maps"
 	"slices"
@@ -204,7 +205,7 @@ func (r *run) fail(op *plan.Op, err error) {
 	e := (*Error)(nil)
 	errors.As(err, &e)
 	r.mu.Lock()
-	if !op.Kind.Trashes() {
+	if !op.Kind.Trashes() && !neverReadable(op, err) {
 		for _, s := range op.Sources {
 			r.bad[s] = true
 		}
@@ -243,6 +244,13 @@ func (r *run) fail(op *plan.Op, err error) {
 	r.journal.Lock()
 	defer r.journal.Unlock()
 	r.env.Journal.Failed(op, err)
+}
+
+// neverReadable reports whether a new file was not sent because it may not be
+// read. No trash waits for that, as it may stay like that for good: whether
+// something that is gone has come there, the scan has looked at.
+func neverReadable(op *plan.Op, err error) bool {
+	return op.Kind == plan.Upload && op.File != nil && op.File.Old == nil && errors.Is(err, fs.ErrPermission)
 }
 
 // hold keeps a trash from being carried out.

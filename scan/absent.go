@@ -41,7 +41,7 @@ func (a *absences) folder(in *manifest.Place, row *manifest.Row, rules *ignore.R
 	at := &node{top: a.top, rules: rules, exclude: a.top.src.Exclude, rel: rel}
 	switch at.judge([]byte(row.Name), true) {
 	case excluded:
-		return a.unknownBelow(in.Path.Join(row.Name), row)
+		return a.unknownBelow(a.top, in.Path.Join(row.Name), row)
 	case hidden:
 		keep |= manifest.Retired
 	}
@@ -55,7 +55,7 @@ func (a *absences) folder(in *manifest.Place, row *manifest.Row, rules *ignore.R
 	var damaged *manifest.DamagedError
 	if errors.As(err, &damaged) {
 		a.f.skips = append(a.f.skips, Skip{Path: place.Path, Source: place.Source, Class: Damaged, Reason: err.Error()})
-		return a.unknownBelow(place.Path, row)
+		return a.unknownBelow(a.top, place.Path, row)
 	}
 	if err != nil {
 		return err

@@ -28,6 +28,12 @@ func FailNth(root string, nth int64, err error) (did func() string, end func()) 
 	return did, func() { failingBelow.Delete(root) }
 }
 
+// FailOpen fails every opening of a file of that name below root with err.
+func FailOpen(root, name string, err error) (end func()) {
+	failingBelow.Store(root, &failing{system: native.(divided).system, name: "open file " + name, err: err})
+	return func() { failingBelow.Delete(root) }
+}
+
 // A divided system is failing in some places.
 type divided struct{ system }
 

@@ -72,10 +72,11 @@ func (k *worker) retire(in *manifest.Place, row *manifest.Row) error {
 // unknownFolder keeps a known folder in n, with all below it, that was not
 // looked at.
 func (k *worker) unknownFolder(n *node, row *manifest.Row) error {
-	return k.unknownBelow(n.old().Path.Join(row.Name), row)
+	return k.unknownBelow(n.top, n.old().Path.Join(row.Name), row)
 }
 
-func (k *worker) unknownBelow(p manifest.Path, row *manifest.Row) error {
+func (k *worker) unknownBelow(t *top, p manifest.Path, row *manifest.Row) error {
+	t.partly.Store(true)
 	k.f.unknown = append(k.f.unknown, p)
 	files, retired, err := k.countBelow(row)
 	if err != nil {

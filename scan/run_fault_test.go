@@ -32,13 +32,14 @@ type house struct {
 	dir  string // holds the manifest
 	srv  *drivetest.Server
 	now  time.Time
+	most float64 // of its files, the share that may be deleted at once
 }
 
 // newHouse makes a house in a bubble of testing/synctest. now is the time
 // outside.
 func newHouse(t *testing.T, now time.Time, script string) *house {
 	t.Helper()
-	h := &house{t: t, root: t.TempDir(), now: now, srv: drivetest.Pipe(drivetest.Options{NoSHA: true})}
+	h := &house{t: t, root: t.TempDir(), now: now, most: 1, srv: drivetest.Pipe(drivetest.Options{NoSHA: true})}
 	t.Cleanup(func() { h.srv.Close() })
 	var err error
 	if h.dir, err = os.MkdirTemp("/dev/shm", "acb-test-"); err != nil { // memory, where there is such a thing: it is written often
@@ -81,7 +82,7 @@ func (h *house) run() (*backup.Summary, error) {
 	b := &backup.Backup{
 		Sources: []scan.Source{{Path: p, Root: h.root}},
 		Scan:    scan.Options{Now: func() time.Time { return h.now.Add(time.Hour) }, Rehash: -1, Walkers: 1},
-		Limits:  plan.Options{MaxDelete: 1, MaxModify: 1},
+		Limits:  plan.Options{MaxDelete: h.most, MaxModify: 1},
 		Store:   store, Drive: drive, Log: log, TokenRequests: func() int64 { return 0 },
 	}
 	return b.Run(h.t.Context(), backup.Request{})

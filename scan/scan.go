@@ -75,6 +75,8 @@ type SourceResult struct {
 	// Doubt says that something in it could not be looked at this time: what
 	// has left its place, in this source or another, may be there.
 	Doubt bool
+	// Partly says that a known folder in it was not looked at.
+	Partly bool
 	Counts
 }
 

@@ -122,6 +122,7 @@ func (w *walk) result(sources []Source) (*Result, error) {
 	res.Unknown = all.unknown
 	res.Skips = all.skips
 	res.Files = make([]manifest.FileDiff, 0, len(all.files))
+	var gone map[looks]bool // when first needed
 	for i := range all.files {
 		s := &all.files[i]
 		if s.failed == nil {
@@ -133,7 +134,10 @@ func (w *walk) result(sources []Source) (*Result, error) {
 		if errors.Is(s.failed, errChanging) {
 			class = Changing
 		}
-		if class != Changing {
+		if gone == nil {
+			gone = looksOfGone(all.files)
+		}
+		if class != Changing && (class == Vanished || !s.stayed(gone)) {
 			s.top.doubt(s.failed, s.Old != nil || hasGone(all.files, &s.New.Stat), func() error {
 				return w.opts.system.stat(OSPath(s.New.Path()), new(info))
 			})
@@ -150,7 +154,7 @@ func (w *walk) result(sources []Source) (*Result, error) {
 	}
 	res.Outside = w.outside.res.Counts
 	for _, t := range w.tops {
-		t.res.Doubt = t.uncertain.Load()
+		t.res.Doubt, t.res.Partly = t.uncertain.Load(), t.partly.Load()
 		res.Sources = append(res.Sources, t.res)
 	}
 	slices.SortFunc(res.Skips, func(a, b Skip) int {
@@ -158,6 +162,35 @@ func (w *walk) result(sources []Source) (*Result, error) {
 	})
 	slices.Sort(res.Unknown)
 	return res, nil
+}
+
+// looks is what a rename keeps of a file, and most copying as well.
+type looks struct {
+	kind          manifest.Kind
+	size, modTime int64
+}
+
+func looksOf(st *manifest.Stat) looks { return looks{st.Kind, st.Size, st.ModTime} }
+
+// looksOfGone returns the looks of the files that have left their place.
+func looksOfGone(files []fileSeen) map[looks]bool {
+	gone := make(map[looks]bool)
+	for i := range files {
+		if s := &files[i]; s.New == nil {
+			gone[looksOf(&s.Old.Stat)] = true
+		}
+	}
+	return gone
+}
+
+// stayed reports whether a known file that could not be read is what it was,
+// as far as its stat tells, and none of those that are gone: one that cannot be
+// read for good would hold back for good whatever is to be trashed.
+func (s *fileSeen) stayed(gone map[looks]bool) bool {
+	if s.Old == nil || looksOf(&s.Old.Stat) != looksOf(&s.New.Stat) || gone[looksOf(&s.New.Stat)] {
+		return false
+	}
+	return s.Old.Inode == 0 || s.New.Inode == 0 || s.Old.Inode == s.New.Inode
 }
 
 // hasGone reports whether a file that has left its place may be the one that

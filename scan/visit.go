@@ -337,7 +337,7 @@ func (k *worker) unknown(j *job, n *node, class Class, cause error) error {
 		}
 	}
 	if known != nil {
-		if err := k.unknownBelow(at, known); err != nil {
+		if err := k.unknownBelow(top, at, known); err != nil {
 			return err
 		}
 	}
@@ -390,7 +390,7 @@ func (k *worker) spare(j *job) (*branch, error) {
 			return j.branch, onlyDamaged(err)
 		}
 		if b := k.w.claim(j, rows[i].ID); b != nil {
-			return b, k.unknownBelow(in.Path.Join(rows[i].Name), &rows[i])
+			return b, k.unknownBelow(j.top, in.Path.Join(rows[i].Name), &rows[i])
 		}
 	}
 	return j.branch, nil

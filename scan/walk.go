@@ -67,6 +67,7 @@ type top struct {
 	wasFS, isFS manifest.FS
 	branch      *branch
 	uncertain   atomic.Bool // see SourceResult.Doubt
+	partly      atomic.Bool // see SourceResult.Partly
 }
 
 // doubt notes that a name could not be looked at because of err. look looks

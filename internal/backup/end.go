@@ -20,25 +20,16 @@ func (r *run) sources(seen *scan.Result) ([]plan.Source, error) {
 		return nil, err
 	}
 	defer known.Close()
-	before, err := known.Sources()
-	if err != nil {
-		return nil, err
-	}
-	rebuilt, err := r.rebuilt()
-	if err != nil {
-		return nil, err
-	}
 	list := make([]plan.Source, len(r.Backup.Sources))
 	for i, src := range r.Backup.Sources {
-		for _, b := range before {
-			if b.Path == src.Path {
-				list[i].Files = b.Files
+		if len(seen.Files) > plan.AtLeast {
+			if list[i].Files, err = filesAt(known, src.Path); err != nil {
+				return nil, err
 			}
 		}
 		if r.named() {
 			continue
 		}
-		list[i].Rebuilt = rebuilt
 		switch seen.Sources[i].State {
 		case scan.OK:
 		case scan.Empty:
@@ -60,6 +51,24 @@ func (r *run) sources(seen *scan.Result) ([]plan.Source, error) {
 		}
 	}
 	return list, nil
+}
+
+// filesAt counts the files that the manifest has at and below a path, without
+// those that are hidden.
+func filesAt(known *manifest.Reader, path manifest.Path) (int64, error) {
+	row, file, found, err := known.Lookup(path)
+	var c manifest.Counts
+	switch {
+	case err != nil || !found:
+	case file != nil:
+		return 1, nil
+	default:
+		c, err = known.SubtreeCounts(row.ID)
+	}
+	if isDamage(err) {
+		err = nil // the scan says so
+	}
+	return c.Files - c.Retired, err
 }
 
 // applied takes over what Apply left undone.
@@ -102,6 +111,7 @@ func (r *run) applied(res remote.Result) error {
 // run ended early for, if the summary has no word of its own for it.
 func (r *run) end(ctx context.Context, err error) (*Summary, error) {
 	r.progress.phase("finishing")
+	through := err == nil
 	err = r.condition(ctx, err)
 	if len(r.failed) > 0 {
 		r.sum.Failures = append(r.sum.Failures, r.failed...)
@@ -122,13 +132,10 @@ func (r *run) end(ctx context.Context, err error) (*Summary, error) {
 	for _, cond := range r.sum.Conditions {
 		row.Conditions = append(row.Conditions, string(cond))
 	}
-	if row.Complete {
+	if through {
 		row.Sources = r.seen
 	}
 	endErr := r.Store.EndRun(r.id, now, row)
-	if endErr == nil && row.Complete {
-		endErr = r.proven()
-	}
 	if endErr == nil && err == nil {
 		r.copies(ctx)
 		endErr = r.recount()
@@ -186,20 +193,14 @@ func (r *run) condition(ctx context.Context, err error) error {
 }
 
 // seenSources returns what the guards of later runs compare with, if this one
-// ends complete.
+// gets through: the sources that are what they should be, and of which every
+// known folder was met where they are now.
 func (r *run) seenSources(seen *scan.Result) []manifest.Source {
-	changed := make(map[int]int64)
-	for _, d := range seen.Files {
-		if d.New != nil {
-			changed[d.New.In.Source]++
-		}
-	}
 	var list []manifest.Source
 	for i, s := range seen.Sources {
-		list = append(list, manifest.Source{
-			Path: r.Backup.Sources[i].Path, Folder: s.Folder, FS: s.FS, Inode: s.Inode,
-			Files: s.Unchanged + changed[i],
-		})
+		if s.State == scan.OK && !s.Partly {
+			list = append(list, manifest.Source{Path: r.Backup.Sources[i].Path, Folder: s.Folder, FS: s.FS, Inode: s.Inode})
+		}
 	}
 	return list
 }

@@ -154,10 +154,9 @@ func (b *Backup) PlanForeign(f *Foreign) (*plan.Plan, *Summary, error) {
 // CopyForeign has Drive copy a tree of another client into the host folder of
 // this one, and takes the copies into the manifest; the tree itself stays as it
 // is. The next scan compares them with the disk by Drive's MD5. One that was
-// interrupted goes on. Until a scan is complete, what is not on this disk is
-// not taken for deleted.
+// interrupted goes on. What is not on this disk is not taken for deleted.
 func (b *Backup) CopyForeign(ctx context.Context, f *Foreign) (*Summary, error) {
-	if err := b.Store.SetMeta(map[string]string{metaForeign: string(f.Host.ID), metaRebuilt: string(f.Host.ID)}); err != nil {
+	if err := b.Store.SetMeta(map[string]string{metaForeign: string(f.Host.ID)}); err != nil {
 		return &Summary{}, err
 	}
 	sum, err := b.carryOut(ctx, b.copying(f))
@@ -204,7 +203,7 @@ func (b *Backup) foreignChanges(f *Foreign, known *manifest.Reader) (c manifest.
 				}
 				continue
 			}
-			dir := manifest.Folder{ID: b.Store.NextFolderID(), Parent: in.ID, Name: it.Name, Mode: it.Mode, ModTime: it.ModTime}
+			dir := manifest.Folder{ID: b.Store.NextFolderID(), Parent: in.ID, Name: it.Name, Flags: manifest.Unmet, Mode: it.Mode, ModTime: it.ModTime}
 			if slices.ContainsFunc(b.Sources, func(src scan.Source) bool { return src.Path != it.path && src.Path.Within(it.path) }) {
 				dir.Flags = manifest.Prefix
 			}
@@ -221,7 +220,7 @@ func (b *Backup) foreignChanges(f *Foreign, known *manifest.Reader) (c manifest.
 // known: the twin's is none either, and so both are the same.
 func (it *foreignItem) copied(in *manifest.Place) manifest.FileChange {
 	e := manifest.Entry{
-		Name: it.Name, Flags: manifest.Racy,
+		Name: it.Name, Flags: manifest.Racy | manifest.Unmet,
 		Stat: manifest.Stat{Kind: it.Kind, Mode: it.Mode, Size: it.Size, ModTime: it.ModTime},
 	}
 	twin := e

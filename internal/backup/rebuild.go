@@ -37,10 +37,6 @@ type Rebuilt struct {
 	Left []Left
 }
 
-// metaRebuilt is there from when a manifest is made anew until a scan of all
-// sources is complete.
-const metaRebuilt = "rebuilt"
-
 // rebuildKind names the run in the history.
 const rebuildKind = "rebuild"
 
@@ -136,7 +132,6 @@ func (r *Rebuild) fill(ctx context.Context, store *manifest.Store, made *Rebuilt
 		metaTop: string(made.Host.Top), metaHost: string(made.Host.ID), metaBegun: "", metaGens: gensText(made.Host.Gens),
 		metaChanges: next, metaChecked: strconv.FormatInt(began.Unix(), 10), metaHalt: "",
 		metaCopy: string(made.Host.Copy.FileID), metaCopyBegun: "",
-		metaRebuilt: strconv.FormatInt(int64(run), 10),
 	}
 	if !copied {
 		meta[metaCopySent] = ""
@@ -244,24 +239,6 @@ func (r *Rebuild) Install(ctx context.Context, built, path string) (kept string,
 	}
 	b := &Backup{Store: store, Drive: r.Drive}
 	return kept, errors.Join(b.claimHost(ctx), store.Close())
-}
-
-// rebuilt reports whether no scan was complete since the manifest was made
-// anew.
-func (b *Backup) rebuilt() (bool, error) {
-	run, err := b.Store.Meta(metaRebuilt)
-	return run != "", err
-}
-
-// proven ends that: what a scan of everything has not met is gone from then on.
-func (r *run) proven() error {
-	if r.kind() != "scan" || r.sum.Counts.Unknown > 0 {
-		return nil
-	}
-	if yes, err := r.rebuilt(); err != nil || !yes {
-		return err
-	}
-	return r.Store.SetMeta(map[string]string{metaRebuilt: ""})
 }
 
 // Healthy reports whether there is a manifest at path that can be gone on

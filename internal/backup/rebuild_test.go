@@ -245,7 +245,7 @@ func TestRebuildCopy(t *testing.T) {
 		base  string
 	}{
 		"sound":      {packed, backup.OnDrive},
-		"older":      {edited("ALTER TABLE entry_was DROP COLUMN kept; PRAGMA user_version = 4"), backup.OnDrive},
+		"older":      {edited("ALTER TABLE entry_was DROP COLUMN kept; ALTER TABLE source ADD COLUMN files INTEGER NOT NULL DEFAULT 0; PRAGMA user_version = 4"), backup.OnDrive},
 		"newer":      {edited("PRAGMA user_version = 1000"), ""},
 		"other sums": {edited("UPDATE content SET record = zeroblob(9)"), ""},
 		"no gzip":    {func([]byte) []byte { return []byte("somebody's notes") }, ""},
@@ -336,7 +336,7 @@ func TestRebuildForgetsDisks(t *testing.T) {
 			t.Errorf("%q: %+v", p, row.Folder)
 		}
 		for _, e := range files {
-			if e.Flags != manifest.Racy || e.Inode != 0 || e.CTime != 0 || e.Hash.IsZero() {
+			if e.Flags != manifest.Racy|manifest.Unmet || e.Inode != 0 || e.CTime != 0 || e.Hash.IsZero() {
 				t.Errorf("%q: %+v", p.Join(e.Name), e)
 			}
 		}
@@ -345,7 +345,7 @@ func TestRebuildForgetsDisks(t *testing.T) {
 	sources, err := known.Sources()
 	w.must(err)
 	for _, s := range sources {
-		if s.FS != 0 || s.Inode != 0 || s.Files == 0 {
+		if s.FS != 0 || s.Inode != 0 {
 			t.Errorf("%+v", s)
 		}
 	}
@@ -355,8 +355,8 @@ func TestRebuildForgetsDisks(t *testing.T) {
 	w.sendsNothing()
 }
 
-// TestRebuildGuard: what is on Drive and not on this disk was not seen to
-// vanish, until a scan was complete or the user has said so.
+// TestRebuildGuard: what is on Drive and was not met on this disk was not seen
+// to vanish, until the user has said so.
 func TestRebuildGuard(t *testing.T) {
 	lost := func(t *testing.T) *world {
 		w := newWorld(t, drivetest.Options{}, "docs", "pics")
@@ -400,9 +400,11 @@ func TestRebuildGuard(t *testing.T) {
 		w.ok()
 		w.compare()
 	})
-	t.Run("left out", func(t *testing.T) { // a scan that did not see all of it proves nothing
+	t.Run("left out", func(t *testing.T) { // what no scan has looked at is not met; what was met can vanish
 		w := newWorld(t, drivetest.Options{}, "docs")
 		w.fill("docs/d", 3)
+		w.fill("docs/e/e", 2)
+		w.write("docs/e/d/x", "left out as well")
 		w.write("docs/a", "a")
 		w.ok()
 		w.forget(false)
@@ -414,7 +416,19 @@ func TestRebuildGuard(t *testing.T) {
 		w.ok(func(b *backup.Backup) {
 			b.Sources[0].Exclude = ignore.New(w.sources[0], "--exclude", []ignore.Pattern{p})
 		})
-		demand(w, w.held())
+		w.remove("docs/a")
+		w.remove("docs/e")
+		w.write("docs/b", "b")
+		sum, err := w.run(w.t.Context())
+		if err != nil || sum.ExitCode() != 4 || sum.Counts.Deleted != 3 || sum.Counts.DeletedFolders != 1 || sum.Counts.HeldBack != 2 {
+			t.Errorf("exit %d, %v, %+v, held %+v", sum.ExitCode(), err, sum.Counts, sum.Held)
+		}
+		if left := w.node("docs/e/d/x"); left.ID == "" {
+			t.Error("docs/e/d/x is gone, and nothing has looked at it")
+		}
+		w.limits.Allow = true
+		w.ok()
+		w.compare()
 	})
 }
 

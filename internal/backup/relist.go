@@ -49,7 +49,8 @@ func readBase(known *manifest.Reader) (base, error) {
 // tree, and says which steps lead there from a base. What Drive has is right;
 // the base tells only what Drive does not: history, flags, BLAKE3 of contents
 // that are the same still. Every file is Racy, and carries nothing that a
-// disk has told: the scan compares it with the disk by Drive's MD5.
+// disk has told: the scan compares it with the disk by Drive's MD5. All is
+// Unmet.
 type relisting struct {
 	host    manifest.FileID
 	states  map[manifest.FileID]remote.State // all of them, by id; absent ones, too
@@ -179,7 +180,7 @@ func (l *relisting) leave() {
 
 func (l *relisting) putFolder(id manifest.FileID, s remote.State, in manifest.FolderID, path manifest.Path) (manifest.FolderID, error) {
 	l.Folders++
-	dir := manifest.Folder{Parent: in, Name: s.Name, FileID: id, Mode: s.Mode, ModTime: s.ModTime}
+	dir := manifest.Folder{Parent: in, Name: s.Name, FileID: id, Flags: manifest.Unmet, Mode: s.Mode, ModTime: s.ModTime}
 	if slices.ContainsFunc(l.sources, func(src manifest.Path) bool { return src != path && src.Within(path) }) {
 		dir.Flags = manifest.Prefix
 	}
@@ -203,7 +204,7 @@ func (l *relisting) putFile(id manifest.FileID, s remote.State, in manifest.Fold
 	l.Files++
 	l.Bytes += s.Size
 	e := manifest.Entry{
-		Name: s.Name, Flags: manifest.Racy,
+		Name: s.Name, Flags: manifest.Racy | manifest.Unmet,
 		Stat:    manifest.Stat{Kind: s.Kind, Mode: s.Mode, Size: s.Size, ModTime: s.ModTime},
 		Content: manifest.Content{FileID: id, HeadRevision: s.HeadRevision, MD5: s.MD5},
 	}

@@ -6,16 +6,12 @@ import "github.com/autocloudbackup/acb/manifest"
 type Source struct {
 	// Guard is what the scan found wrong with the source as a whole.
 	Guard Guard
-	// Files is how many files its last complete scan saw; 0 before the first.
+	// Files is how many files the manifest has of it.
 	Files int64
 	// Failed says that a file in it could not be read for certain, so that
 	// its trashes wait: the old copy is never in the bin while the new one is
 	// not on Drive.
 	Failed bool
-	// Rebuilt says that the manifest was made anew from what Drive lists, and
-	// that no scan of the source was complete since: what is on Drive and not
-	// on this disk has then not been seen to vanish.
-	Rebuilt bool
 }
 
 // A Guard is a reason to hold operations back.
@@ -32,7 +28,7 @@ const (
 	Damaged         // the manifest is damaged, if perhaps elsewhere
 	MaxDelete       // more deletions than [safety] max_delete
 	MaxModify       // more updates than [safety] max_modify
-	Rebuilt         // no scan was complete since the manifest was made anew
+	Rebuilt         // it was not met on this disk since the manifest was made anew
 )
 
 // Options are the user's limits.
@@ -43,9 +39,9 @@ type Options struct {
 	Allow     bool    // --allow-deletes: lifts the two limits, and Rebuilt, for this run
 }
 
-// atLeast is how many files must be concerned before a limit counts: in a
+// AtLeast is how many files must be concerned before a limit counts: in a
 // small folder a large share is everyday work. Source: design §3.5.
-const atLeast = 100
+const AtLeast = 100
 
 // A Plan is what a run is to do.
 type Plan struct {

@@ -25,7 +25,7 @@ var update = flag.Bool("update", false, "rewrite the tables with what the code d
 //
 // A line of old or new is a path, then fields: a folder ends in "/"; "3" is a
 // size, "h1" a content, "#7" an inode, "m5" a modification time, "755" a
-// mode, and symlink, retired, pinned, lost, prefix, racy what they say; "?"
+// mode, and symlink, retired, pinned, lost, prefix, racy, unmet what they say; "?"
 // in new is a path that the scan could not look at. The first name of a path
 // is its source, numbered by order; the section sources says more of them.
 func TestTables(t *testing.T) {
@@ -115,8 +115,6 @@ func newTable(t *testing.T, text string) *table {
 				s.Guard = plan.Damaged
 			case "failed":
 				s.Failed = true
-			case "rebuilt":
-				s.Rebuilt = true
 			case "allow":
 				tab.opts.Allow = true
 			case "keep":
@@ -174,6 +172,8 @@ func (tab *table) parse(text string) (nodes []node, unknown []manifest.Path) {
 				n.flags |= manifest.Lost
 			case f == "prefix":
 				n.flags |= manifest.Prefix
+			case f == "unmet":
+				n.flags |= manifest.Unmet
 			case f == "racy":
 				n.flags |= manifest.Racy
 			case f[0] == '#':

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/autocloudbackup/acb/manifest"
@@ -13,6 +14,9 @@ import (
 // of its sources back.
 func (p *planner) trashes(c manifest.Changes, unknown []manifest.Path) {
 	g := goneFolders(c, unknown)
+	if !p.opts.Allow {
+		g.markUnmet(c)
+	}
 	covers := make(map[manifest.FolderID]*Op) // trashed folders and what lies below them
 	for i := range c.Folders {
 		ch := &c.Folders[i]
@@ -124,57 +128,102 @@ func (g gone) mark(set map[manifest.FolderID]bool, id manifest.FolderID) {
 	}
 }
 
-// guard takes out what the guards hold back, source by source.
-func (p *planner) guard() {
-	for i, s := range p.sources {
-		h := Held{Source: i, Guard: p.guardOf(i, s)}
-		if h.Guard == NoGuard {
-			continue
+// markUnmet keeps the folders that were met, and have something in them that
+// was not, from being trashed whole.
+func (g gone) markUnmet(c manifest.Changes) {
+	unmet := make(map[manifest.FolderID]bool)
+	for _, f := range c.Folders {
+		if f.Kind == manifest.Deleted && f.Old.Flags.Has(manifest.Unmet) {
+			unmet[f.Old.ID] = true
 		}
-		p.waits[i] = true
-		if h.Guard == MaxModify {
-			p.uploads = h.take(p.uploads, func(op *Op) bool { return op.Kind == Update })
+	}
+	mark := func(in manifest.FolderID) {
+		if !unmet[in] {
+			g.mark(g.clouded, in)
 		}
-		p.trash = h.take(p.trash, func(*Op) bool { return true })
-		if len(h.Ops) > 0 {
-			p.Held = append(p.Held, h)
+	}
+	for _, f := range c.Folders {
+		if unmet[cmp.Or(f.Old, f.New).ID] {
+			mark(f.Old.In.ID)
+		}
+	}
+	for _, f := range c.Files {
+		if f.Kind == manifest.Deleted && f.Old.Flags.Has(manifest.Unmet) {
+			mark(f.Old.In.ID)
 		}
 	}
 }
 
-// guardOf returns the guard that holds for a source. Too many changes comes
-// first, as it holds back the most.
+// guard takes out what the guards hold back, source by source.
+func (p *planner) guard() {
+	for i, s := range p.sources {
+		g := p.guardOf(i, s)
+		if g == NoGuard && !p.opts.Allow {
+			p.hold(i, Rebuilt)
+			if over(p.count(i, p.trash, (*Op).FileCount), s.Files, p.opts.MaxDelete) {
+				g = MaxDelete
+			}
+		}
+		if g != NoGuard {
+			p.waits[i] = true
+			p.hold(i, g)
+		}
+	}
+}
+
+// guardOf returns the guard that holds for all of a source, but for the limit
+// of deletions. Too many changes comes first, as it holds back the most.
 func (p *planner) guardOf(source int, s Source) Guard {
-	deletes, updates := 0, 0
-	for _, op := range p.trash {
-		if op.Sources[0] == source {
-			deletes += op.FileCount()
+	updates := p.count(source, p.uploads, func(op *Op) int {
+		if op.Kind == Update {
+			return 1
 		}
-	}
-	for _, op := range p.uploads {
-		if op.Kind == Update && op.Sources[0] == source {
-			updates++
-		}
-	}
-	modified := !p.opts.Allow && over(updates, s.Files, p.opts.MaxModify)
+		return 0
+	})
 	switch {
-	case modified:
+	case !p.opts.Allow && over(updates, s.Files, p.opts.MaxModify):
 		return MaxModify
 	case s.Guard != NoGuard:
 		return s.Guard
 	case s.Failed:
 		return Unread
-	case s.Rebuilt && !p.opts.Allow:
-		return Rebuilt
-	case !p.opts.Allow && over(deletes, s.Files, p.opts.MaxDelete):
-		return MaxDelete
 	}
 	return NoGuard
 }
 
+// count adds up what each counts of a source's operations.
+func (p *planner) count(source int, ops []*Op, each func(*Op) int) (n int) {
+	for _, op := range ops {
+		if op.Sources[0] == source {
+			n += each(op)
+		}
+	}
+	return n
+}
+
+// hold takes out what a guard holds back in a source.
+func (p *planner) hold(source int, g Guard) {
+	h := Held{Source: source, Guard: g}
+	if g == MaxModify {
+		p.uploads = h.take(p.uploads, func(op *Op) bool { return op.Kind == Update })
+	}
+	p.trash = h.take(p.trash, func(op *Op) bool { return g != Rebuilt || op.unmet() })
+	if len(h.Ops) > 0 {
+		p.Held = append(p.Held, h)
+	}
+}
+
+// unmet reports whether what is trashed was never met on this disk.
+func (op *Op) unmet() bool {
+	if op.Dir != nil {
+		return op.Dir.Old.Flags.Has(manifest.Unmet)
+	}
+	return op.File.Old.Flags.Has(manifest.Unmet)
+}
+
 // over reports whether n of total files is above a limit.
 func over(n int, total int64, share float64) bool {
-	return share < 1 && n > atLeast && float64(n) > share*float64(total)
+	return share < 1 && n > AtLeast && float64(n) > share*float64(total)
 }
 
 // take moves the held source's operations that which picks from ops to h.
