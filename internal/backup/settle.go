@@ -130,16 +130,20 @@ func (r *run) settleChanges(changes []manifest.Intent, states map[manifest.FileI
 	if err != nil {
 		return err
 	}
+	folders := map[manifest.FolderID]manifest.FileID{manifest.Root: lay.Host} // as far as they are asked for
 	var steps []manifest.Step
 	var seqs []int64
 	for _, in := range changes {
-		step, ok, err := changed(known, lay.Host, in.Change, states[in.FileID])
+		step, ok, err := changed(known, folders, in.Change, states[in.FileID])
 		if err != nil {
 			return err
 		}
 		if !ok {
 			seqs = append(seqs, in.Seq)
 			continue
+		}
+		if step.Kind == manifest.PutFolder {
+			folders[step.Dir.ID] = step.Dir.FileID
 		}
 		step.Intent = in.Seq
 		steps = append(steps, step)
@@ -149,8 +153,9 @@ func (r *run) settleChanges(changes []manifest.Intent, states map[manifest.FileI
 }
 
 // changed reports whether Drive has carried a change out, and returns it as
-// Drive has it.
-func changed(known *manifest.Reader, host manifest.FileID, step manifest.Step, s remote.State) (manifest.Step, bool, error) {
+// Drive has it. What is in the trash was not taken out of it, or is to be; what
+// else was to be done to it is done again then.
+func changed(known *manifest.Reader, folders map[manifest.FolderID]manifest.FileID, step manifest.Step, s remote.State) (manifest.Step, bool, error) {
 	var in manifest.FolderID
 	var name string
 	switch step.Kind {
@@ -161,11 +166,19 @@ func changed(known *manifest.Reader, host manifest.FileID, step manifest.Step, s
 	default:
 		in, name = step.Folder, step.Entry.Name
 	}
-	if s.Absent || s.Name != name {
+	if s.Absent || s.Trashed || s.Name != name {
 		return step, false, nil
 	}
-	if parent, ok, err := known.Row(in); in == manifest.Root && s.Parent != host || in != manifest.Root && (!ok || s.Parent != parent.FileID) {
-		return step, false, err
+	parent, asked := folders[in]
+	if !asked {
+		row, _, err := known.Row(in)
+		if err != nil {
+			return step, false, err
+		}
+		parent = row.FileID
+	}
+	if parent == "" || s.Parent != parent {
+		return step, false, nil
 	}
 	if step.Kind == manifest.PutFolder {
 		return step, true, nil
@@ -175,8 +188,8 @@ func changed(known *manifest.Reader, host manifest.FileID, step manifest.Step, s
 		return step, false, nil
 	}
 	if s.MD5 != e.MD5 { // another hand: the scan reads the file to tell
-		e.Hash = manifest.Hash{}
 		e.Content, e.Size = s.Content, s.Size
+		e.Hash = manifest.Hash{} // Drive holds that of the content before
 		e.Flags |= manifest.Racy
 	}
 	return step, true, nil

@@ -40,3 +40,31 @@ func TestTrashUnheardAndFileBack(t *testing.T) {
 		})
 	}
 }
+
+// A move whose answer is lost leaves it open as well. If somebody replaces the
+// content meanwhile, that it is not the disk's is seen, although the BLAKE3 that
+// goes with it on Drive still says so.
+func TestMoveUnheardAndReplaced(t *testing.T) {
+	w := newWorld(t, drivetest.Options{}, "docs")
+	w.write("docs/f", "a file")
+	w.ok()
+	id := w.node("docs/f").ID
+	w.rename("docs/f", "docs/g")
+	w.srv.OnRequest(func(_ int, r drivetest.Info) {
+		if n, ok := w.srv.Tree("root")[topName+"/"+hostName+"/"+drivePath(w.path("docs/g"))]; ok && n.ID == id {
+			w.keep(w.srv.SetContent(id, []byte("theirs")))
+			w.srv.OnRequest(nil)
+		}
+	})
+	w.srv.Inject(drivetest.Only(drivetest.From(1, drivetest.Lost), drivetest.Batch))
+	sum, err := w.run(t.Context())
+	w.srv.OnRequest(nil)
+	w.srv.Inject(nil)
+	if err == nil && len(sum.Conditions) == 0 {
+		t.Fatal("nothing was lost")
+	}
+	w.keep(w.srv.SetContent(id, []byte("theirs")))
+	w.ok()
+	w.compare()
+	w.quiet()
+}
