@@ -157,7 +157,11 @@ func (r *run) plan(ctx context.Context) error {
 		return err
 	}
 	r.planned = plan.New(changes, seen.Unknown, sources, r.Limits)
-	if r.planned.Trashes() && !r.sound() {
+	if r.planned.Trashes() {
+		err = r.sound()
+	}
+	if err != nil {
+		r.Log.Error("manifest is damaged, nothing is trashed", "error", err)
 		for i := range sources {
 			sources[i].Guard = plan.Damaged
 		}
@@ -169,18 +173,15 @@ func (r *run) plan(ctx context.Context) error {
 	return nil
 }
 
-// sound reports whether the manifest passes every check. What is damaged is
+// sound returns all that is wrong with the manifest. What is damaged is
 // unknown to the scan, but damage may be where no scan sees it: in how a row
 // is found, or in what tells one folder from another.
-func (r *run) sound() bool {
+func (r *run) sound() error {
 	known, err := r.Store.Reader()
-	if err == nil {
-		err = errors.Join(known.Check(), known.Close())
-	}
 	if err != nil {
-		r.Log.Error("manifest is damaged, nothing is trashed", "error", err)
+		return err
 	}
-	return err == nil
+	return errors.Join(known.Check(), known.Close())
 }
 
 func (r *run) scan(ctx context.Context) (*scan.Result, error) {

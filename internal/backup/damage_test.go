@@ -4,6 +4,9 @@ import (
 	"database/sql"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/autocloudbackup/acb/internal/backup"
 	"github.com/autocloudbackup/acb/internal/plan"
 	"github.com/autocloudbackup/acb/manifest"
 	"github.com/autocloudbackup/acb/remote/drivetest"
@@ -52,6 +55,29 @@ func TestDamagedManifest(t *testing.T) {
 			w.compare()
 			w.quiet()
 		})
+	}
+}
+
+// TestDamagedManifestEdits: the user's own word trashes nothing by a damaged
+// manifest either.
+func TestDamagedManifestEdits(t *testing.T) {
+	w := hiding(t)
+	w.write("docs/new", "new")
+	run := w.ok().Run
+	w.sql("INSERT INTO content VALUES (1000, x'00')")
+	before := w.srv.Tree("root")
+	if _, err := w.purge(backup.Purge{}); !manifest.IsBroken(err) {
+		t.Errorf("purge: %v", err)
+	}
+	if _, err := w.undo(run); !manifest.IsBroken(err) {
+		t.Errorf("undo: %v", err)
+	}
+	if d := cmp.Diff(before, w.srv.Tree("root")); d != "" {
+		t.Errorf("Drive was changed: %s", d)
+	}
+	w.sql("DELETE FROM content WHERE id = 1000")
+	if sum, err := w.purge(backup.Purge{}); err != nil || sum.Counts.Deleted != 4 {
+		t.Errorf("%v, %+v", err, sum)
 	}
 }
 

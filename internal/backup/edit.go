@@ -2,6 +2,7 @@ package backup
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/autocloudbackup/acb/internal/plan"
@@ -18,6 +19,8 @@ type edit struct {
 	changes func(known *manifest.Reader) (manifest.Changes, error)
 	// open, when set, opens what an operation sends: what is on disk is not it.
 	open func(*plan.Op) (remote.Content, error)
+	// acked, when set, is told of each operation that Drive has confirmed.
+	acked func(*plan.Op)
 	// goOn has the ids that an earlier run reserved, and made nothing under,
 	// used for the same places.
 	goOn bool
@@ -35,6 +38,11 @@ func (r *run) planEdit() error {
 		return err
 	}
 	r.planned = plan.New(changes, nil, []plan.Source{{}}, plan.Options{Allow: true})
+	if r.planned.Trashes() {
+		if err := r.sound(); err != nil {
+			return fmt.Errorf("%s: nothing is trashed: %w", r.edit.kind, err)
+		}
+	}
 	return nil
 }
 

@@ -121,6 +121,9 @@ func (j *journal) Done(ack remote.Ack) error {
 	steps[len(steps)-1].Intent = j.over(ack.Op)
 	j.steps = append(j.steps, steps...)
 	j.heard = true
+	if j.edit != nil && j.edit.acked != nil {
+		j.edit.acked(ack.Op)
+	}
 	j.acked(ack)
 	j.progress.done()
 	return nil

@@ -2,7 +2,6 @@ package backup
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -23,6 +22,14 @@ func (b *Backup) PlanUndo(run manifest.RunID) ([]UndoStep, error) {
 		return nil, err
 	}
 	defer known.Close()
+	switch of, found, err := known.Run(run); {
+	case err != nil:
+		return nil, err
+	case !found:
+		return nil, fmt.Errorf("undo: there is no run %d; acb log lists them", run)
+	case of.Kind == rebuildKind:
+		return nil, fmt.Errorf("undo: run %d made the manifest anew and changed nothing on Drive, so there is nothing to take back", run)
+	}
 	differ, err := known.Between(run-1, run)
 	if err != nil {
 		return nil, err
@@ -31,88 +38,7 @@ func (b *Backup) PlanUndo(run manifest.RunID) ([]UndoStep, error) {
 	for i, d := range differ {
 		steps[i] = UndoStep{Difference: d, Why: since(d)}
 	}
-	u := undoing{known: known, before: known.At(run - 1), now: known.At(manifest.Now)}
-	return steps, u.judge(steps)
-}
-
-// since says what a later run has done to what a run made.
-func since(d manifest.Difference) string {
-	var to manifest.RunID
-	switch {
-	case d.File.New != nil:
-		to = d.File.New.To
-	case d.Dir.New != nil:
-		to = d.Dir.New.To
-	default:
-		return ""
-	}
-	if to == manifest.Now {
-		return ""
-	}
-	return fmt.Sprintf("run %d has changed it again", to)
-}
-
-// undoing works out what can be taken back.
-type undoing struct {
-	known       *manifest.Reader
-	before, now manifest.View
-}
-
-// judge finds out which steps cannot be taken: a place that is taken by now, a
-// folder to go that holds other things.
-func (u *undoing) judge(steps []UndoStep) error {
-	leaving := map[manifest.FileID]bool{} // what is at its place today only until this undo
-	for _, s := range steps {
-		if s.Why == "" && s.File.New != nil && (s.Kind == manifest.WasCreated || s.Kind == manifest.WasMoved) {
-			leaving[s.File.New.FileID] = true
-		}
-	}
-	for i := range steps {
-		s := &steps[i]
-		if s.Why != "" || s.Kind == manifest.WasCreated || s.Old == "" {
-			continue
-		}
-		dir, file, found, err := u.now.Lookup(s.Old)
-		if err != nil {
-			return err
-		}
-		same := file != nil && s.File.New != nil && file.FileID == s.File.New.FileID ||
-			file == nil && s.Dir.New != nil && dir.ID == s.Dir.New.ID
-		if found && !same && (file == nil || !leaving[file.FileID]) {
-			s.Why = "something else is in its place by now"
-		}
-	}
-	// From the innermost outwards: folders come in the order of their paths.
-	going := map[manifest.FolderID]bool{}
-	for _, s := range slices.Backward(steps) {
-		if s.Kind == manifest.WasCreated && s.IsDir() && s.Why == "" {
-			empty, err := u.empties(s.Dir.New.ID, leaving, going)
-			if err != nil {
-				return err
-			}
-			going[s.Dir.New.ID] = empty
-		}
-	}
-	for i := range steps {
-		if s := &steps[i]; s.Kind == manifest.WasCreated && s.IsDir() && s.Why == "" && !going[s.Dir.New.ID] {
-			s.Why = "it holds other things by now"
-		}
-	}
-	return nil
-}
-
-// empties reports whether all that is in a folder today leaves it.
-func (u *undoing) empties(id manifest.FolderID, leaving map[manifest.FileID]bool, going map[manifest.FolderID]bool) (bool, error) {
-	files, err := u.now.Files(id)
-	if err != nil {
-		return false, err
-	}
-	folders, err := u.now.Folders(id)
-	if err != nil {
-		return false, err
-	}
-	return !slices.ContainsFunc(files, func(v manifest.Version) bool { return !leaving[v.FileID] }) &&
-		!slices.ContainsFunc(folders, func(f manifest.FolderVersion) bool { return !going[f.ID] }), nil
+	return steps, judge(known, steps, nil)
 }
 
 // Undo takes back on Drive, and in the manifest, what a run did; on disk
@@ -131,11 +57,13 @@ func (b *Backup) Undo(ctx context.Context, run manifest.RunID) (*Summary, error)
 			r.undoFailed(s.Path(), s.Why)
 		}
 	}
-	steps = slices.DeleteFunc(steps, func(s UndoStep) bool { return s.Why != "" })
-	err = r.settle(ctx)
+	steps = possible(steps)
+	if err = r.checkBinding(); err == nil {
+		err = r.settle(ctx)
+	}
 	r.half = nil
 	if err == nil && len(steps) > 0 {
-		err = r.undo(ctx, run, steps)
+		err = r.undo(ctx, steps)
 	}
 	return r.end(ctx, err)
 }
@@ -148,19 +76,28 @@ func (r *run) undoFailed(p manifest.Path, why string) {
 
 // undo takes steps back: what comes out of the trash, then what is moved or
 // goes into it, then contents, each in the places that the one before has left.
-func (r *run) undo(ctx context.Context, run manifest.RunID, steps []UndoStep) error {
-	if err := r.bringOut(ctx, run, steps); err != nil {
+func (r *run) undo(ctx context.Context, steps []UndoStep) error {
+	stays, err := r.bringOut(ctx, steps)
+	if err == nil {
+		steps, err = r.stillPossible(steps, stays)
+	}
+	if err != nil {
 		return err
 	}
-	old := &oldContents{run: r, ctx: ctx}
+	old := &oldContents{run: r, ctx: ctx, was: map[manifest.FileID]*manifest.Version{}}
+	for _, s := range steps {
+		if s.File.Old != nil {
+			old.was[s.File.Old.FileID] = s.File.Old
+		}
+	}
 	defer old.letGo()
-	r.edit.open = old.open
+	r.edit.open, r.edit.acked = old.open, old.acked
 	for pass := range 2 {
 		r.edit.changes = func(known *manifest.Reader) (manifest.Changes, error) { return inverse(known, steps, pass) }
 		if err := r.planEdit(); err != nil {
 			return err
 		}
-		if err := old.pin(r.planned, revisions(steps)); err != nil {
+		if err := old.pin(r.planned); err != nil {
 			return err
 		}
 		again, err := r.apply(ctx)
@@ -174,21 +111,32 @@ func (r *run) undo(ctx context.Context, run manifest.RunID, steps []UndoStep) er
 	return old.letGo()
 }
 
-// revisions says which revision each file held before, and its size.
-func revisions(steps []UndoStep) func(manifest.FileID) (string, int64) {
-	old := map[manifest.FileID]*manifest.Version{}
+// stillPossible returns the steps that remain when all is out of the trash that
+// comes out of it, and notes those that do not go without what stays there.
+func (r *run) stillPossible(steps []UndoStep, stays map[place]bool) ([]UndoStep, error) {
+	known, err := r.Store.Reader()
+	if err != nil {
+		return nil, err
+	}
+	defer known.Close()
+	steps = slices.DeleteFunc(steps, func(s UndoStep) bool { return s.Kind == manifest.WasDeleted })
+	if err := judge(known, steps, stays); err != nil {
+		return nil, err
+	}
 	for _, s := range steps {
-		if s.File.Old != nil {
-			old[s.File.Old.FileID] = s.File.Old
+		if s.Why != "" {
+			r.undoFailed(s.Path(), s.Why)
 		}
 	}
-	return func(id manifest.FileID) (string, int64) { return old[id].HeadRevision, old[id].Size }
+	return possible(steps), nil
 }
 
 // inverse is what turns what is there today into what was before: in the first
-// pass places and what is new, in the second contents, times and modes.
+// pass places and what is new, in the second contents, times and modes, of what
+// got to its place.
 func inverse(known *manifest.Reader, steps []UndoStep, pass int) (c manifest.Changes, err error) {
 	now := known.At(manifest.Now)
+	u := newUndoing(known, steps)
 	at := func(id manifest.FolderID) (*manifest.Place, error) {
 		p, found, err := now.PathOf(id)
 		if err == nil && !found {
@@ -219,6 +167,16 @@ func inverse(known *manifest.Reader, steps []UndoStep, pass int) (c manifest.Cha
 			back := *today
 			back.In, back.Parent, back.Name = in.Old, s.Dir.Old.Parent, s.Dir.Old.Name
 			c.Folders = append(c.Folders, manifest.FolderChange{Kind: manifest.Moved, Old: today, New: &back})
+		case pass > 0 && s.Kind != manifest.WasCreated:
+			to := s.old()
+			o, err := u.occupants(to.folder)
+			if err != nil {
+				return c, err
+			}
+			if o.files[to.name] != s.File.New.FileID {
+				continue
+			}
+			fallthrough
 		default:
 			change, err := fileInverse(s, pass, at)
 			if err != nil {
@@ -235,26 +193,29 @@ func inverse(known *manifest.Reader, steps []UndoStep, pass int) (c manifest.Cha
 // fileInverse is one file's part of inverse, nil if there is none in this pass.
 func fileInverse(s UndoStep, pass int, at func(manifest.FolderID) (*manifest.Place, error)) (*manifest.FileChange, error) {
 	was, is := s.File.Old, s.File.New
-	inNow, err := at(is.Folder)
-	if s.Kind == manifest.WasCreated {
-		if pass > 0 {
+	if pass == 0 {
+		if s.Kind != manifest.WasCreated && s.Kind != manifest.WasMoved {
 			return nil, nil
 		}
-		return &manifest.FileChange{Kind: manifest.Deleted, Old: &manifest.FileAt{In: inNow, Entry: is.Entry}}, err
+		inNow, err := at(is.Folder)
+		today := &manifest.FileAt{In: inNow, Entry: is.Entry}
+		if err != nil || s.Kind == manifest.WasCreated {
+			return &manifest.FileChange{Kind: manifest.Deleted, Old: today}, err
+		}
+		inOld, err := at(was.Folder)
+		back := &manifest.FileAt{In: inOld, Entry: is.Entry}
+		back.Name = was.Name
+		return &manifest.FileChange{Kind: manifest.Moved, Old: today, New: back}, err
 	}
-	inOld, oldErr := at(was.Folder)
-	if err = errors.Join(err, oldErr); err != nil {
+	if s.Kind == manifest.WasCreated {
+		return nil, nil
+	}
+	inOld, err := at(was.Folder)
+	if err != nil {
 		return nil, err
 	}
-	today, back := &manifest.FileAt{In: inNow, Entry: is.Entry}, &manifest.FileAt{In: inOld, Entry: is.Entry}
-	back.Name = was.Name
-	if pass == 0 {
-		if s.Kind != manifest.WasMoved {
-			return nil, nil
-		}
-		return &manifest.FileChange{Kind: manifest.Moved, Old: today, New: back}, nil
-	}
-	today = &manifest.FileAt{In: inOld, Entry: back.Entry} // where the first pass has put it
+	today := &manifest.FileAt{In: inOld, Entry: is.Entry} // where the first pass has put it
+	today.Name = was.Name
 	stat := was.Stat
 	stat.CTime, stat.Inode = 0, 0 // the history does not keep them
 	wanted := *today

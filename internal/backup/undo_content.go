@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/autocloudbackup/acb/internal/plan"
@@ -12,26 +13,29 @@ import (
 )
 
 // oldContents fetches what files held before. Drive gives a revision out only
-// when it is pinned; the pins are let go of when their contents are what the
-// files hold again.
+// when it is pinned; the pins are let go of, and the revisions with them, of
+// those contents that are what their files hold again.
 type oldContents struct {
 	*run
 	ctx    context.Context
-	blobs  map[manifest.FileID]remote.Blob // by file
-	pinned []remote.Blob                   // by us
+	was    map[manifest.FileID]*manifest.Version // what files held before
+	pinned map[manifest.FileID]remote.Blob       // by us
+	back   []remote.Blob                         // of those, what files hold again
 	gone   map[manifest.FileID]error
 }
 
+func (o *oldContents) blob(id manifest.FileID) remote.Blob {
+	return remote.Blob{FileID: id, Revision: o.was[id].HeadRevision, Size: o.was[id].Size}
+}
+
 // pin pins the contents that the plan's updates need.
-func (o *oldContents) pin(p *plan.Plan, was func(manifest.FileID) (string, int64)) error {
-	o.blobs, o.gone = map[manifest.FileID]remote.Blob{}, map[manifest.FileID]error{}
+func (o *oldContents) pin(p *plan.Plan) error {
+	o.pinned, o.gone = map[manifest.FileID]remote.Blob{}, map[manifest.FileID]error{}
 	var blobs []remote.Blob
 	for _, stage := range p.Stages {
 		for _, op := range stage {
 			if op.Kind == plan.Update {
-				rev, size := was(op.FileID)
-				b := remote.Blob{FileID: op.FileID, Revision: rev, Size: size}
-				o.blobs[op.FileID], blobs = b, append(blobs, b)
+				blobs = append(blobs, o.blob(op.FileID))
 			}
 		}
 	}
@@ -56,10 +60,18 @@ func (o *oldContents) pin(p *plan.Plan, was func(manifest.FileID) (string, int64
 		if e := failed[b]; e != nil {
 			o.gone[b.FileID] = e
 		} else if err == nil {
-			o.pinned = append(o.pinned, b)
+			o.pinned[b.FileID] = b
 		}
 	}
 	return err
+}
+
+// acked takes in that Drive has confirmed an operation.
+func (o *oldContents) acked(op *plan.Op) {
+	if b, ok := o.pinned[op.FileID]; ok && op.Kind == plan.Update {
+		delete(o.pinned, op.FileID)
+		o.back = append(o.back, b)
+	}
 }
 
 // open fetches the content for an update into a file of its own.
@@ -72,20 +84,27 @@ func (o *oldContents) open(op *plan.Op) (_ remote.Content, err error) {
 		return nil, err
 	}
 	c := &fetched{File: f, stat: op.Stat}
-	b := o.blobs[op.FileID]
-	if _, err := o.Drive.Download(o.ctx, b, 0, b.Size, f); err != nil {
+	b, proof := o.blob(op.FileID), o.was[op.FileID].Proof()
+	_, err = o.Drive.Download(o.ctx, b, 0, b.Size, io.MultiWriter(f, proof))
+	if err == nil && !proof.Holds() {
+		err = errors.New("Drive sent another content")
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("fetch what it held before: %w", err), c.Close())
 	}
 	return c, nil
 }
 
-// letGo lets Drive drop the revisions that were pinned here.
+// letGo lets Drive drop the revisions that were pinned here, but for those that
+// did not get to be what their files hold.
 func (o *oldContents) letGo() error {
-	if len(o.pinned) == 0 {
+	for id, b := range o.pinned {
+		o.Log.Warn("pinned revision stays", "id", string(id), "revision", b.Revision)
+	}
+	blobs := o.back
+	if o.pinned, o.back = nil, nil; len(blobs) == 0 {
 		return nil
 	}
-	blobs := o.pinned
-	o.pinned = nil
 	failed, err := o.Drive.Unkeep(context.WithoutCancel(o.ctx), blobs)
 	for _, e := range failed {
 		o.Log.Warn("pinned revision stays", "err", e.Error())

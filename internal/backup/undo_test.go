@@ -114,16 +114,19 @@ func TestUndoGone(t *testing.T) {
 	w.quiet()
 }
 
-// TestUndoFaults: a request that fails is made good by the next undo or scan.
+// TestUndoFaults: a request that fails is made good by the next scan, or by
+// another undo before it.
 func TestUndoFaults(t *testing.T) {
-	for _, e := range []drivetest.Effect{drivetest.Lost, drivetest.Unavailable, drivetest.Torn} {
+	for i, e := range []drivetest.Effect{drivetest.Lost, drivetest.Unavailable, drivetest.Torn, drivetest.Lost} {
 		for n := 0; ; n++ {
 			w, run, _ := editedWorld(t)
 			w.srv.Inject(drivetest.From(n, e))
 			_, _ = w.undo(run)
 			hit := w.srv.Hits() > 0
 			w.srv.Inject(nil)
-			_, _ = w.undo(run)
+			if i > 0 {
+				_, _ = w.undo(run)
+			}
 			w.ok()
 			w.compare()
 			w.quiet()

@@ -3,6 +3,7 @@ package backup
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/autocloudbackup/acb/manifest"
 	"github.com/autocloudbackup/acb/remote"
@@ -13,15 +14,24 @@ type revival struct {
 	path manifest.Path
 	step manifest.Step // what brings it back into the manifest
 	fix  remote.Fix
-	need bool // it was trashed itself
+	need bool // it was trashed itself, or somebody has moved it
 }
 
-// bringOut takes out of Drive's trash what a run has put there. What went
-// along with a folder comes back with it.
-func (r *run) bringOut(ctx context.Context, run manifest.RunID, steps []UndoStep) error {
+// place is where it comes back to.
+func (v *revival) place() place {
+	if v.step.Kind == manifest.PutFolder {
+		return place{v.step.Dir.Parent, v.step.Dir.Name}
+	}
+	return place{v.step.Folder, v.step.Entry.Name}
+}
+
+// bringOut takes out of Drive's trash what a run has put there, and returns the
+// places of what does not come back. What went along with a folder comes back
+// with it.
+func (r *run) bringOut(ctx context.Context, steps []UndoStep) (stays map[place]bool, err error) {
 	known, err := r.Store.Reader()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer known.Close()
 	var list []revival // folders before what is in them, as Between has them
@@ -44,51 +54,64 @@ func (r *run) bringOut(ctx context.Context, run manifest.RunID, steps []UndoStep
 		list, ids = append(list, v), append(ids, v.fix.FileID)
 	}
 	if len(list) == 0 {
-		return nil
+		return nil, nil
 	}
 	states, err := r.Drive.Check(ctx, ids)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if list, err = r.revivable(known, list, states); err != nil || len(list) == 0 {
-		return err
+	stays = map[place]bool{}
+	if list, err = r.revivable(known, list, states, stays); err != nil || len(list) == 0 {
+		return stays, err
 	}
-	return r.revive(ctx, list)
+	return stays, r.revive(ctx, list, stays)
 }
 
 // revivable leaves out what Drive no longer has, and what belongs into a
-// folder that is not there.
-func (r *run) revivable(known *manifest.Reader, list []revival, states map[manifest.FileID]remote.State) ([]revival, error) {
-	there := map[manifest.FolderID]bool{} // comes back, or is there
+// folder that is not there. Their places are added to stays.
+func (r *run) revivable(known *manifest.Reader, list []revival, states map[manifest.FileID]remote.State, stays map[place]bool) ([]revival, error) {
+	lay, err := knownLayout(r.Store)
+	if err != nil {
+		return nil, err
+	}
+	folders := map[manifest.FolderID]manifest.FileID{manifest.Root: lay.Host} // that come back or are there; "" is neither
 	var out []revival
 	for _, v := range list {
-		in := v.step.Folder
-		if v.step.Kind == manifest.PutFolder {
-			in = v.step.Dir.Parent
-		}
-		if !there[in] {
-			_, ok, err := known.Row(in)
+		at := v.place()
+		parent, asked := folders[at.folder]
+		if !asked {
+			row, _, err := known.Row(at.folder)
 			if err != nil {
 				return nil, err
 			}
-			there[in] = ok
+			parent = row.FileID
+			folders[at.folder] = parent
 		}
 		s := states[v.fix.FileID]
-		switch {
-		case s.Absent:
-			r.undoFailed(v.path, "Drive no longer has it in its trash")
+		if s.Absent || parent == "" {
+			why := "its folder is not there"
+			if s.Absent {
+				why = "Drive no longer has it in its trash"
+			}
+			r.undoFailed(v.path, why)
+			stays[at] = true
 			continue
-		case !there[in]:
-			r.undoFailed(v.path, "its folder is not there")
-			continue
-		case v.step.Kind == manifest.Put && !v.step.Entry.MD5.IsZero() && s.MD5 != v.step.Entry.MD5:
-			v.step.Entry.Content, v.step.Entry.Size = s.Content, s.Size // another hand; the scan sees to it
-			v.step.Entry.FileID = v.fix.FileID
+		}
+		if e := &v.step.Entry; v.step.Kind == manifest.Put && !e.MD5.IsZero() && s.MD5 != e.MD5 {
+			e.Content, e.Size = s.Content, s.Size // another hand; the scan sees to it
+			e.FileID, e.Hash = v.fix.FileID, manifest.Hash{}
 		}
 		if v.step.Kind == manifest.PutFolder {
-			there[v.step.Dir.ID] = true
+			folders[v.step.Dir.ID] = v.fix.FileID
 		}
-		v.need = s.Explicit
+		v.fix.Untrash = s.Explicit
+		if s.Parent != parent {
+			v.fix.Parent, v.fix.From = parent, s.Parent
+		}
+		if s.Name != at.name {
+			v.fix.Name = at.name
+		}
+		v.need = s.Explicit || v.fix.Parent != "" || v.fix.Name != ""
 		out = append(out, v)
 	}
 	return out, nil
@@ -96,13 +119,21 @@ func (r *run) revivable(known *manifest.Reader, list []revival, states map[manif
 
 // revive takes out of the trash what was put there itself, folders first, and
 // brings all of it back into the manifest.
-func (r *run) revive(ctx context.Context, list []revival) error {
+func (r *run) revive(ctx context.Context, list []revival, stays map[place]bool) error {
 	if err := r.layout(ctx); err != nil {
 		return err
 	}
 	if err := r.claim(ctx); err != nil {
 		return err
 	}
+	intents := make([]manifest.Intent, len(list))
+	for i, v := range list {
+		intents[i] = manifest.Intent{Kind: manifest.ChangeItem, FileID: v.fix.FileID, Change: v.step}
+	}
+	if err := r.Store.Begin(intents); err != nil {
+		return fmt.Errorf("write manifest: %w", err)
+	}
+	r.journal.wrote = true
 	failed := map[manifest.FileID]error{}
 	for _, dirs := range []bool{true, false} {
 		var fixes []remote.Fix
@@ -117,20 +148,19 @@ func (r *run) revive(ctx context.Context, list []revival) error {
 	}
 	without := map[manifest.FolderID]bool{} // folders that stay in the trash
 	var steps []manifest.Step
-	for _, v := range list {
-		in := v.step.Folder
-		if v.step.Kind == manifest.PutFolder {
-			in = v.step.Dir.Parent
-		}
+	for i, v := range list {
+		at := v.place()
 		err := failed[v.fix.FileID]
-		if err == nil && without[in] {
+		if err == nil && without[at.folder] {
 			err = errors.New("its folder stays in the trash")
 		}
 		if err != nil {
 			without[v.step.Dir.ID] = v.step.Kind == manifest.PutFolder
+			stays[at] = true
 			r.undoFailed(v.path, err.Error())
-			continue
+			continue // the next run asks Drive what became of it
 		}
+		v.step.Intent = intents[i].Seq
 		steps = append(steps, v.step)
 		if v.step.Kind == manifest.PutFolder {
 			r.sum.Counts.CreatedFolders++
