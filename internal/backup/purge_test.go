@@ -3,6 +3,7 @@ package backup_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -94,6 +95,40 @@ func TestPurgeFaults(t *testing.T) {
 				break
 			}
 		}
+	}
+}
+
+// TestInTrash: what may be removed for good is what acb has trashed, for
+// whatever reason, and not what somebody else put there of today's backup.
+func TestInTrash(t *testing.T) {
+	w := newWorld(t, drivetest.Options{}, "docs")
+	w.write("docs/stays", "stays")
+	w.write("docs/back", "goes, comes back, and is trashed by hand")
+	w.write("docs/gone", "goes, comes back, and goes")
+	w.ok()
+	w.remove("docs/back")
+	w.remove("docs/gone")
+	_, err := w.undo(w.ok().Run)
+	w.must(err)
+	w.write("docs/back", "goes, comes back, and is trashed by hand")
+	w.ok() // gone goes
+	w.write("docs/new", "was not to be")
+	_, err = w.undo(w.ok().Run)
+	w.must(err)
+	w.must(w.srv.Trash(w.node("docs/back").ID))
+	store, err := manifest.Open(w.manifest)
+	w.must(err)
+	defer store.Close()
+	list, err := w.open(store).InTrash(t.Context(), backup.Purge{})
+	w.must(err)
+	var names []string
+	for _, r := range list {
+		_, name := r.Path.Split()
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	if !slices.Equal(names, []string{"gone", "new"}) {
+		t.Errorf("to be removed for good: %q", names)
 	}
 }
 

@@ -3,6 +3,7 @@ package backup
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/autocloudbackup/acb/manifest"
 	"github.com/autocloudbackup/acb/remote"
@@ -17,11 +18,15 @@ type Removable struct {
 }
 
 // InTrash returns the files in Drive's trash that acb has put there, at or
-// below the paths of p, and that ended before p.Before.
+// below the paths of p, and that ended before p.Before. One that is part of the
+// backup again and was put there by somebody else is none of them.
 func (b *Backup) InTrash(ctx context.Context, p Purge) ([]Removable, error) {
 	list, err := b.ended(p, func(v manifest.Version) bool {
-		return v.Reason == manifest.EndDeleted || v.Reason == manifest.EndPurged
+		return v.Reason == manifest.EndDeleted || v.Reason == manifest.EndPurged || v.Reason == manifest.EndUndone
 	})
+	if err == nil {
+		list, err = b.notInUse(list)
+	}
 	if err != nil || len(list) == 0 {
 		return nil, err
 	}
@@ -44,10 +49,40 @@ func (b *Backup) InTrash(ctx context.Context, p Purge) ([]Removable, error) {
 	return found, nil
 }
 
+// notInUse leaves out the files that the manifest has.
+func (b *Backup) notInUse(list []Removable) ([]Removable, error) {
+	if len(list) == 0 {
+		return nil, nil
+	}
+	known, err := b.Store.Reader()
+	if err != nil {
+		return nil, err
+	}
+	defer known.Close()
+	used := map[manifest.FileID]bool{}
+	for _, r := range list {
+		used[r.FileID] = false
+	}
+	err = known.Walk(manifest.Root, func(_ manifest.Path, _ manifest.Row, files []manifest.Entry) error {
+		for i := range files {
+			if _, asked := used[files[i].FileID]; asked {
+				used[files[i].FileID] = true
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read what is in use: %w", err)
+	}
+	return slices.DeleteFunc(list, func(r Removable) bool { return used[r.FileID] }), nil
+}
+
 // Pinned returns the old contents that Drive keeps for good, chosen as InTrash
 // does.
 func (b *Backup) Pinned(ctx context.Context, p Purge) ([]Removable, error) {
-	list, err := b.ended(p, func(v manifest.Version) bool { return v.HeadRevision != "" && v.Reason == manifest.EndModified })
+	list, err := b.ended(p, func(v manifest.Version) bool {
+		return v.HeadRevision != "" && (v.Reason == manifest.EndModified || v.Reason == manifest.EndOverwritten)
+	})
 	if err != nil || len(list) == 0 {
 		return nil, err
 	}
