@@ -31,6 +31,7 @@ type dir struct {
 	opened sync.Once       // see writable
 	put    atomic.Bool     // something may have been put into it
 	taken  map[string]bool // the names given in it, folded; of Run's goroutine
+	owed   map[string]bool // of those, the ones that are for folders to come
 	refs   atomic.Int32
 }
 
@@ -130,7 +131,7 @@ func (r *run) target(into string) (*dir, error) {
 func (r *run) enter(up *dir, s *step) *dir {
 	d := &dir{up: up.hold(), path: s.path, want: s.from.Folder, limits: up.limits, absent: up.absent, broken: up.broken}
 	d.refs.Add(1)
-	d.name = up.claim(r, s.path, s.from.Name)
+	d.name = up.claim(r, s.path, s.from.Name, true)
 	if d.absent || d.broken != nil {
 		return d
 	}

@@ -12,7 +12,7 @@ func Claims(fold, norm bool, list ...string) []string {
 	r := &run{sum: &Summary{}}
 	var as []string
 	for _, name := range list {
-		as = append(as, d.claim(r, "", name))
+		as = append(as, d.claim(r, "", name, false))
 	}
 	return as
 }

@@ -128,14 +128,32 @@ func (l limits) key(name string) string {
 	return name
 }
 
+// contest prepares for a file and a folder of one name: an interrupted run, or
+// one whose trashes were held back, left both until the older one goes. The
+// younger one gets the name.
+func (d *dir) contest(name string, toDir bool) {
+	if d.taken == nil {
+		d.taken = map[string]bool{}
+	}
+	if toDir {
+		if d.owed == nil {
+			d.owed = map[string]bool{}
+		}
+		d.owed[name] = true
+		d.taken[d.limits.key(d.limits.safe(name))] = true
+	}
+}
+
 // maxExt is the longest ending of a name that stays its ending, in bytes.
 const maxExt = 32
 
 // claim returns the name under which p is written in d: its own, or if the
 // target cannot hold that, or has given it to another already, one like it.
-func (d *dir) claim(r *run, p manifest.Path, name string) string {
+func (d *dir) claim(r *run, p manifest.Path, name string, isDir bool) string {
 	as := d.limits.safe(name)
-	if d.limits != (limits{}) {
+	if isDir && d.owed[name] {
+		delete(d.owed, name)
+	} else if d.limits != (limits{}) || d.taken != nil {
 		if d.taken == nil {
 			d.taken = map[string]bool{}
 		}

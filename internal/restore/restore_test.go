@@ -244,6 +244,55 @@ func TestInTheWay(t *testing.T) {
 	}
 }
 
+// TestContested: a file and a folder of one name, as a run leaves them whose
+// trashes are held back, both come; what is older gets another name.
+func TestContested(t *testing.T) {
+	for _, folderYounger := range []bool{true, false} {
+		w := newWorld(t, drivetest.Options{})
+		w.write("x", "a file")
+		if !folderYounger {
+			w.must(os.Rename(filepath.Join(w.src, "x"), filepath.Join(w.src, "moves")))
+		}
+		w.write("d/in", "in a folder")
+		w.backup()
+		store, err := manifest.Open(w.manifest)
+		w.must(err)
+		store.BeginRun("scan", w.Now())
+		r, err := store.Reader()
+		w.must(err)
+		dir, _, _, err := r.Lookup(w.path("d"))
+		w.must(err)
+		step := manifest.Step{Kind: manifest.PutFolder, Dir: dir.Folder, Reason: manifest.EndMoved}
+		step.Dir.Name = "x"
+		if !folderYounger {
+			w.must(store.Ack([]manifest.Step{step}))
+			w.must(store.Fold())
+			w.must(store.EndRun(2, w.Now(), manifest.RunSummary{}))
+			store.BeginRun("scan", w.Now())
+			in, e, _, err := r.Lookup(w.path("moves"))
+			w.must(err)
+			step = manifest.Step{Kind: manifest.Move, Folder: in.ID, Entry: *e, OldFolder: in.ID, OldName: "moves", Reason: manifest.EndMoved}
+			step.Entry.Name = "x"
+		}
+		w.must(r.Close())
+		w.must(store.Ack([]manifest.Step{step}))
+		w.must(store.Fold())
+		w.must(store.Close())
+
+		file, folder := "x~2", "x"
+		if !folderYounger {
+			file, folder = "x", "x~2"
+		}
+		for _, how := range []restore.Outcome{restore.Restored, restore.Present} {
+			sum := w.ok(manifest.Now, "")
+			got := tree(t, filepath.Join(w.target, "src"))
+			if sum.Files[how] != 2 || len(sum.Renamed) != 1 || !strings.HasSuffix(got[file], "a file") || !strings.HasSuffix(got[folder+"/in"], "in a folder") {
+				t.Errorf("folder younger %v: %+v\n%q", folderYounger, sum, got)
+			}
+		}
+	}
+}
+
 // TestEscape: neither a crafted name nor a link leads out of the target.
 func TestEscape(t *testing.T) {
 	w := newWorld(t, drivetest.Options{})

@@ -3,6 +3,8 @@ package restore
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 
 	"github.com/autocloudbackup/acb/manifest"
 	"github.com/autocloudbackup/acb/remote"
@@ -89,17 +91,48 @@ func (w *walker) folder(ctx context.Context, p manifest.Path, from manifest.Fold
 	if s.taken {
 		w.open()
 	}
+	contested, err := w.contested(from.ID, files)
+	if err != nil {
+		return err
+	}
 	for _, f := range files {
 		fp := p.Join(f.Name)
 		if !s.taken && !w.selection.Match(fp, false) {
 			continue
 		}
 		w.open()
+		if since, both := contested[f.Name]; both {
+			s.dir.contest(f.Name, since >= f.From)
+		}
 		if err := w.file(ctx, s.dir, fp, f); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// contested returns the folders that have the name of a file beside them, and
+// since when each is there.
+func (w *walker) contested(in manifest.FolderID, files []manifest.Version) (map[string]manifest.RunID, error) {
+	if len(files) == 0 {
+		return nil, nil
+	}
+	dirs, err := w.View.Folders(in)
+	if err != nil {
+		return nil, err
+	}
+	var both map[string]manifest.RunID
+	for _, d := range dirs {
+		if _, found := slices.BinarySearchFunc(files, d.Name, func(f manifest.Version, name string) int {
+			return strings.Compare(f.Name, name)
+		}); found {
+			if both == nil {
+				both = map[string]manifest.RunID{}
+			}
+			both[d.Name] = d.From
+		}
+	}
+	return both, nil
 }
 
 // leave lets go of the folders that are not above p, and with nil of all.
@@ -135,7 +168,7 @@ func (w *walker) open() {
 // file sends the task of one file.
 func (r *run) file(ctx context.Context, in *dir, p manifest.Path, want manifest.Version) error {
 	t := &task{dir: in.hold(), path: p, want: want, blob: remote.Blob{FileID: want.FileID, Size: want.Size}}
-	t.name = in.claim(r, p, want.Name)
+	t.name = in.claim(r, p, want.Name, false)
 	r.progress.found(want.Size)
 	if err := r.dispatchSought(ctx, seekAtOnce); err != nil {
 		t.dir.release(r)
