@@ -113,6 +113,9 @@ func (e *Error) hint() string {
 		}
 		return "today's upload quota is spent; uploads go on after " + e.Until.Format("2006-01-02 15:04")
 	case Auth:
+		if _, told := e.Err.(deadSignIn); told {
+			return ""
+		}
 		return "sign in with: acb auth"
 	}
 	return ""

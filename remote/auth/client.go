@@ -75,7 +75,8 @@ type transport struct {
 
 // RoundTrip sends r with an access token. On a 401 it renews the token, and
 // sends r once more if its body can be had again; if not, the 401 is the
-// answer, and the next request brings the new token.
+// answer, and the next request brings the new token. A 401 to that one is a
+// [*DeadError].
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if redirectedAway(r) {
 		return t.base.RoundTrip(r)
@@ -89,11 +90,10 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		closeBody(r)
 		return nil, err
 	}
-	resp, err := t.base.RoundTrip(withToken(r, token))
+	resp, err := t.send(r, token)
 	if err != nil || resp.StatusCode != http.StatusUnauthorized {
 		return resp, err
 	}
-	t.src.refuse(token)
 	second := r
 	if r.Body != nil && r.Body != http.NoBody {
 		if r.GetBody == nil {
@@ -111,7 +111,23 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		closeBody(second)
 		return nil, err
 	}
-	return t.base.RoundTrip(withToken(second, token))
+	return t.send(second, token)
+}
+
+// send sends r with a token and learns from the answer whether Drive takes it.
+func (t *transport) send(r *http.Request, token string) (*http.Response, error) {
+	resp, err := t.base.RoundTrip(withToken(r, token))
+	switch {
+	case err != nil:
+	case resp.StatusCode != http.StatusUnauthorized:
+		t.src.accept(token)
+	default:
+		if err = t.src.refuse(token); err != nil {
+			drop(resp)
+			resp = nil
+		}
+	}
+	return resp, err
 }
 
 // CloseIdleConnections passes the wish on to what is below.

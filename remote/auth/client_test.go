@@ -179,26 +179,67 @@ func Test401IsRepeatedOnce(t *testing.T) {
 	}
 }
 
-// A server that refuses every token is asked twice, not for ever.
+// A server that refuses every token is asked twice, not for ever: the token is
+// renewed once, and what comes of that is final until there is another one.
 func TestStubborn401(t *testing.T) {
 	w := newWorld(t)
+	var renewed, n atomic.Int64
+	var good atomic.Bool
 	w.creds = endpoint(t, func(rw http.ResponseWriter, r *http.Request) {
-		reply(rw, 200, `{"access_token":"same","expires_in":3600}`)
+		reply(rw, 200, fmt.Sprintf(`{"access_token":"a%d","expires_in":3600}`, renewed.Add(1)))
 	})
 	w.put(t, record{RefreshToken: "r"})
-	var n atomic.Int64
-	api := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { n.Add(1); rw.WriteHeader(401) }))
+	api := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		n.Add(1)
+		if !good.Load() {
+			rw.WriteHeader(401)
+		}
+	}))
 	defer api.Close()
 	c, s := w.client(t)
-	for i := int64(1); i <= 2; i++ {
+	get := func() error {
 		resp, err := c.Get(api.URL)
 		if err != nil {
-			t.Fatal(err)
+			return err
 		}
-		resp.Body.Close()
-		if resp.StatusCode != 401 || n.Load() != 2*i || s.TokenRequests() != 1+i { // the first had no token to begin with
-			t.Errorf("round %d: %d after %d requests and %d renewals", i, resp.StatusCode, n.Load(), s.TokenRequests())
+		return resp.Body.Close()
+	}
+	for i := range int64(2) {
+		wantDead(t, get(), "refuses an access token that it gave a moment before", "acb auth")
+		if n.Load() != 2+i || s.TokenRequests() != 2 { // the first had no token to begin with
+			t.Errorf("round %d: %d requests and %d renewals", i, n.Load(), s.TokenRequests())
 		}
+	}
+	good.Store(true) // it was Google's fault, and passed
+	for range 2 {
+		if err := get(); err != nil || s.TokenRequests() != 2 {
+			t.Errorf("%v after %d renewals", err, s.TokenRequests())
+		}
+	}
+	good.Store(false) // an hour later, say
+	wantDead(t, get(), "refuses an access token", "acb auth")
+	if s.TokenRequests() != 3 {
+		t.Errorf("%d renewals, want one more", s.TokenRequests())
+	}
+}
+
+// A body that can be had only once goes again by the caller's hand, and is not
+// a second chance.
+func TestStubborn401OfABody(t *testing.T) {
+	w := newWorld(t)
+	w.sign(t)
+	c, s := w.client(t)
+	api := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(401) }))
+	defer api.Close()
+	resp, err := c.Post(api.URL, "text/plain", io.MultiReader(strings.NewReader("x")))
+	if err != nil || resp.StatusCode != 401 {
+		t.Fatalf("%v %v", resp, err)
+	}
+	resp.Body.Close()
+	_, err = c.Post(api.URL, "text/plain", io.MultiReader(strings.NewReader("x")))
+	wantDead(t, err, "refuses an access token", "acb auth")
+	if s.TokenRequests() != 1 {
+		t.Errorf("%d renewals", s.TokenRequests())
 	}
 }
 

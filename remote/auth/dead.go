@@ -65,12 +65,18 @@ type refusal struct {
 // server lose the secrets that they might repeat.
 func readRefusal(re *oauth2.RetrieveError, secrets ...string) refusal {
 	var body struct {
-		Error       string `json:"error"`
-		Subtype     string `json:"error_subtype"`
-		Description string `json:"error_description"`
+		Error       json.RawMessage `json:"error"`
+		Subtype     string          `json:"error_subtype"`
+		Description string          `json:"error_description"`
 	}
 	_ = json.Unmarshal(re.Body, &body) // no JSON: a proxy's page, and the status has to do
-	r := refusal{code: body.Error, sub: body.Subtype, detail: body.Description}
+	r := refusal{sub: body.Subtype, detail: body.Description}
+	var api struct{ Status, Message string } // as Google's other endpoints word it
+	switch {
+	case json.Unmarshal(body.Error, &r.code) == nil:
+	case json.Unmarshal(body.Error, &api) == nil:
+		r.code, r.detail = api.Status, api.Message
+	}
 	if re.Response != nil {
 		r.status = re.Response.StatusCode
 	}
@@ -122,13 +128,16 @@ func (r refusal) plain() *oauth2.RetrieveError {
 }
 
 // final reports whether the same request can never succeed. Google also uses
-// this endpoint's 4xx for a passing overload, which is not.
+// this endpoint's 4xx for a passing overload, which is not; a 401 always means
+// that it does not accept who asks.
 func (r refusal) final() bool {
 	if _, ok := deadCodes[r.code]; ok || r.code == "invalid_grant" {
 		return true
 	}
 	switch r.code {
-	case "", "temporarily_unavailable", "server_error", "internal_failure", "rate_limit_exceeded", "slow_down":
+	case "":
+		return r.status == http.StatusUnauthorized
+	case "temporarily_unavailable", "server_error", "internal_failure", "rate_limit_exceeded", "slow_down":
 		return false
 	}
 	return r.status == http.StatusBadRequest || r.status == http.StatusUnauthorized

@@ -40,6 +40,9 @@ func TestDiagnosis(t *testing.T) {
 		{"client deleted, new code", 401, `{"error":"deleted_client"}`, client, day, day, "deleted", "credentials"},
 		{"admin", 400, `{"error":"admin_policy_enforced"}`, client, day, day, "administrator", "trust"},
 		{"wrong kind", 401, `{"error":"unauthorized_client"}`, client, day, day, "may not", "Desktop"},
+		{"no code", 401, "", client, day, day, "Google refuses it (the token endpoint answered 401)", "acb auth"},
+		{"as the API words it", 401, `{"error":{"code":401,"message":"Request had invalid authentication credentials.","status":"UNAUTHENTICATED"}}`,
+			client, day, day, "401 UNAUTHENTICATED Request had invalid", "acb auth"},
 		{"unknown", 400, `{"error":"something_new","error_description":"words"}`, client, day, day, "400 something_new words", "acb auth"},
 	}
 	for _, c := range cases {
@@ -89,6 +92,8 @@ func TestPassingRefusals(t *testing.T) {
 	}{
 		{"proxy page", 502, "<html>refresh-secret</html>", "answered 502"},
 		{"overload", 503, `{"error":"temporarily_unavailable"}`, "503 temporarily_unavailable"},
+		{"page of a gateway", 400, "<html>bad request</html>", "answered 400"},
+		{"overload as the API words it", 429, `{"error":{"code":429,"message":"words","status":"RESOURCE_EXHAUSTED"}}`, "429 RESOURCE_EXHAUSTED words"},
 		{"rate", 403, `{"error":"rate_limit_exceeded"}`, "403 rate_limit_exceeded"},
 		{"portal", 200, "<html>log in to the hotel</html>", "renew sign-in"},
 		{"no token", 200, `{"token_type":"Bearer"}`, "missing access_token"},

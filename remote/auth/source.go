@@ -40,6 +40,7 @@ type Source struct {
 		sync.Mutex
 		record
 		refused string // an access token that Drive answered 401
+		instead string // what there was in its place, until Drive accepts it
 	}
 
 	// Only for who holds the turn.
@@ -91,11 +92,36 @@ func (s *Source) current() (token string, ok bool) {
 	return s.mu.AccessToken, s.mu.AccessToken != s.mu.refused && s.mu.usable(s.now())
 }
 
-// refuse notes that Drive answered 401 to token; "" forgets that.
-func (s *Source) refuse(token string) {
+// refuse notes that Drive answered 401 to token, so that another one is to be
+// had. The error says that there was one already.
+func (s *Source) refuse(token string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if token == s.mu.instead {
+		return &DeadError{Cause: "Drive refuses an access token that it gave a moment before", Hint: signInAgain}
+	}
 	s.mu.refused = token
+	return nil
+}
+
+// accept notes that Drive answered something else to token.
+func (s *Source) accept(token string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if token == s.mu.instead {
+		s.mu.instead = ""
+	}
+}
+
+// replace takes what the token endpoint gave in place of old.
+func (s *Source) replace(old, fresh record) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.instead = ""
+	if s.mu.refused != "" && s.mu.refused == old.AccessToken {
+		s.mu.instead = fresh.AccessToken
+	}
+	s.mu.record, s.mu.refused = fresh, ""
 }
 
 func (s *Source) get() record {
@@ -176,8 +202,7 @@ func (s *Source) fetch(ctx context.Context, old record) error {
 	if err != nil {
 		return diagnose(err, s.creds, old, asked)
 	}
-	s.set(old.with(t, asked))
-	s.refuse("") // should the endpoint hand out the same one again, Drive's next 401 is final
+	s.replace(old, old.with(t, asked))
 	return nil
 }
 
