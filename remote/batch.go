@@ -61,7 +61,7 @@ func (d *Drive) send(ctx context.Context, calls []*call, done func(*call)) error
 				done(c)
 				continue
 			}
-			wait, retry := c.tries.next(c.err)
+			wait, retry := c.tries.next(c.err, d.opt.Random)
 			if !retry {
 				done(c)
 				continue

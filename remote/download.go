@@ -54,7 +54,7 @@ func (d *Drive) Download(ctx context.Context, b Blob, from, to int64, w io.Write
 			abuse = true
 			continue
 		}
-		pause, again := t.next(e)
+		pause, again := t.next(e, d.opt.Random)
 		if !again {
 			return out.n, e.about("download", "", b.FileID)
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"strings"
@@ -33,7 +34,10 @@ type Options struct {
 	// Sleep waits; nil means the system's timers. With a clock of its own, a
 	// test's Sleep must move that clock on.
 	Sleep func(context.Context, time.Duration) error
-	Log   *slog.Logger // operations at Info, what was put right at Warn; nil discards
+	// Random picks a part of a pause, below what it is given; nil means at
+	// random, by a seed from the system. It is called from any goroutine.
+	Random func(below time.Duration) time.Duration
+	Log    *slog.Logger // operations at Info, what was put right at Warn; nil discards
 }
 
 // A Drive is the only door to Google Drive. Its methods may be called from any
@@ -80,6 +84,9 @@ func New(o Options) (*Drive, error) {
 	if o.Sleep == nil {
 		o.Sleep = sleep
 	}
+	if o.Random == nil {
+		o.Random = rand.N[time.Duration]
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -105,7 +112,7 @@ func New(o Options) (*Drive, error) {
 		return nil, fmt.Errorf("open Drive: %w", err)
 	}
 	d.svc.UserAgent = d.agent(true)
-	d.pace = newPacer(o.WritesPerSecond, o.Now, o.Sleep)
+	d.pace = newPacer(o)
 	return d, nil
 }
 

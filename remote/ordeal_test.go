@@ -16,7 +16,7 @@ import (
 func TestLossyDrive(t *testing.T) {
 	for seed := range uint64(3) {
 		synctest.Test(t, func(t *testing.T) {
-			h := newAccount(t, 0, 4, drivetest.Throttle{Latency: 50 * time.Millisecond})
+			h := newAccount(t, seed, 0, 4, drivetest.Throttle{Latency: 50 * time.Millisecond})
 			h.srv.Inject(drivetest.Several(drivetest.Chance(1.0/6, seed, drivetest.Lost), drivetest.Chance(0.1, seed+100, drivetest.Unavailable)))
 			stages, began := [][]*plan.Op{h.uploads(300, 1000)}, time.Now()
 			for h.apply(h.rest(stages)...).Failed > 0 { // seven bad ones in a row: the next run's work
@@ -39,7 +39,7 @@ func TestLossyDrive(t *testing.T) {
 func TestBadLine(t *testing.T) {
 	for seed := range uint64(3) {
 		synctest.Test(t, func(t *testing.T) {
-			h := newAccount(t, 3, 4, drivetest.Throttle{Latency: 300 * time.Millisecond, BytesPerSecond: 20 << 10})
+			h := newAccount(t, seed, 3, 4, drivetest.Throttle{Latency: 300 * time.Millisecond, BytesPerSecond: 20 << 10})
 			ops := h.uploads(150, 10_000)
 			h.write("large", strings.Repeat("0123456789abcdef", 6<<20/16))
 			ops = append(ops, h.upload(manifest.Root, "large"))

@@ -31,10 +31,11 @@ const (
 // refusal to the next the account gave all that it bears: that measures the
 // knee.
 type pacer struct {
-	now   func() time.Time
-	sleep func(context.Context, time.Duration) error
-	limit float64 // writes/s that the user allows; 0 means any
-	turn  chan struct{}
+	now    func() time.Time
+	sleep  func(context.Context, time.Duration) error
+	random chance
+	limit  float64 // writes/s that the user allows; 0 means any
+	turn   chan struct{}
 
 	mu       sync.Mutex // guards what follows
 	rate     float64    // writes/s; 0 means not limited
@@ -42,9 +43,9 @@ type pacer struct {
 	knee     float64    // writes/s
 	used     float64    // seconds in use since the last pause
 	burst    float64
-	learned  bool // burst grows no more
-	spent    bool // the whole burst went out since the last refill
-	tokens   float64
+	learned  bool      // burst grows no more
+	spent    bool      // the whole burst went out since the last refill
+	tokens   float64   // below 0 during a pause
 	at       time.Time // when tokens and rate were true
 	until    time.Time // nothing leaves before
 	writes   time.Time // no write leaves before
@@ -54,10 +55,11 @@ type pacer struct {
 	accepted int       // writes since refused
 }
 
-func newPacer(limit float64, now func() time.Time, sleep func(context.Context, time.Duration) error) *pacer {
-	p := &pacer{now: now, sleep: sleep, limit: limit, rate: limit, low: limit, knee: limit, turn: make(chan struct{}, 1), first: true}
+func newPacer(o Options) *pacer {
+	limit := o.WritesPerSecond
+	p := &pacer{now: o.Now, sleep: o.Sleep, random: o.Random, limit: limit, rate: limit, low: limit, knee: limit, turn: make(chan struct{}, 1), first: true}
 	p.burst, p.tokens = firstBurst, firstBurst
-	p.at = now()
+	p.at = p.now()
 	p.refused = p.at
 	return p
 }
@@ -193,11 +195,14 @@ func (p *pacer) saw(v verdict, left time.Time) {
 		return // it left before the pause that is on already
 	}
 	p.slow(now)
-	pause := backoff(p.row)
+	pause := backoff(p.row, p.random)
 	p.row++
-	p.tokens = max(0, 1-p.rate*pause.Seconds()) // one may leave when it is over
+	if v.after > 0 { // it was said how long
+		pause = v.after
+	}
+	p.tokens = 1 - p.rate*pause.Seconds() // one may leave when it is over
 	switch {
-	case v.after > 0: // it was said how long
+	case v.after > 0:
 	case v.read:
 		p.until = now.Add(pause)
 	default:

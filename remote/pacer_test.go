@@ -2,6 +2,7 @@ package remote
 
 import (
 	"context"
+	"math/rand/v2"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,7 +11,9 @@ import (
 // onClock runs f with a pacer on a fake clock.
 func onClock(t *testing.T, limit float64, f func(t *testing.T, p *pacer)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) { f(t, newPacer(limit, time.Now, sleep)) })
+	synctest.Test(t, func(t *testing.T) {
+		f(t, newPacer(Options{WritesPerSecond: limit, Now: time.Now, Sleep: sleep, Random: rand.N[time.Duration]}))
+	})
 }
 
 // took is how long a request of so many writes waits.
@@ -101,6 +104,22 @@ func TestPacerPauses(t *testing.T) {
 			t.Errorf("a read waited %s for a refused read", took)
 		}
 	})
+}
+
+// When a pause is over, one write leaves, and the others come after it at the
+// pace that there is then: as many as the pause was long would be refused.
+func TestPacerAfterPause(t *testing.T) {
+	for _, v := range []verdict{refusedOnce, {refused: 1, after: 20 * time.Second}} {
+		onClock(t, 0, func(t *testing.T, p *pacer) {
+			time.Sleep(10 * time.Second)
+			p.saw(verdict{accepted: 100}, time.Now())
+			p.saw(v, time.Now())
+			p.took(t, 1)
+			if n, err := p.takeUpTo(t.Context(), 1, maxBatch); n != 1 || err != nil {
+				t.Errorf("after %v, %d leave behind the first (%v)", v.after, n, err)
+			}
+		})
+	}
 }
 
 // While a write waits for its turn, neither reads nor chunks wait behind it.

@@ -2,7 +2,6 @@ package remote
 
 import (
 	"context"
-	"math/rand/v2"
 	"time"
 )
 
@@ -31,11 +30,11 @@ type tries struct {
 //
 // Every call of this package may be repeated: gets and patches by nature,
 // creates because they carry a reserved id.
-func (t *tries) next(e *Error) (pause time.Duration, again bool) {
+func (t *tries) next(e *Error, random chance) (pause time.Duration, again bool) {
 	switch {
 	case e.Class == Transient:
 		t.transient++
-		return backoff(t.transient - 1), t.transient <= retriesTransient
+		return backoff(t.transient-1, random), t.transient <= retriesTransient
 	case e.Class == RateLimit:
 		if t.rate++; t.cap > 0 && t.rate >= t.cap && e.Message == capMessage {
 			e.Class = DailyCap
@@ -55,13 +54,16 @@ func (t *tries) next(e *Error) (pause time.Duration, again bool) {
 	return 0, false
 }
 
+// A chance picks a duration at random, from 0 up to what it is given.
+type chance = func(below time.Duration) time.Duration
+
 // backoff is the pause before repetition n, counted from 0.
 // Source: Drive API guide, limits: min(2^n s + up to 1 s at random, 64 s).
-func backoff(n int) time.Duration {
+func backoff(n int, random chance) time.Duration {
 	if n > 6 {
 		return maxBackoff
 	}
-	return min(time.Second<<n+rand.N(time.Second), maxBackoff)
+	return min(time.Second<<n+random(time.Second), maxBackoff)
 }
 
 // try sends one request under the policy and the pacer. writes is how many
@@ -78,7 +80,7 @@ func (d *Drive) try(ctx context.Context, writes int, t tries, f func(context.Con
 		if e == nil {
 			return nil
 		}
-		pause, again := t.next(e)
+		pause, again := t.next(e, d.opt.Random)
 		if !again {
 			return e
 		}

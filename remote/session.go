@@ -168,7 +168,7 @@ func (s *sender) await(ctx context.Context, e *Error, t *tries) error {
 	if e.Class == NotFound || e.Status == http.StatusBadRequest {
 		return fmt.Errorf("%w: %v", errGone, e)
 	}
-	pause, again := t.next(e)
+	pause, again := t.next(e, s.run.d.opt.Random)
 	if !again {
 		return e
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -183,7 +184,7 @@ func TestRetryPolicy(t *testing.T) {
 		n := 0
 		for n < 100 {
 			e := tt.e
-			pause, again := p.next(&e)
+			pause, again := p.next(&e, rand.N[time.Duration])
 			if !again {
 				break
 			}
@@ -200,7 +201,7 @@ func TestRetryPolicy(t *testing.T) {
 		p, n := tries{cap: cap}, 0
 		e := &Error{Class: RateLimit, Message: capMessage}
 		for again := true; again; n++ {
-			_, again = p.next(e)
+			_, again = p.next(e, rand.N[time.Duration])
 		}
 		want, class := cap, DailyCap
 		if cap == 0 {
