@@ -79,8 +79,9 @@ type Journal interface {
 	// from this run or an earlier one; the zero Session if there is none.
 	Session(op *plan.Op) manifest.Session
 	// Failed is told once of each operation that was tried and not confirmed,
-	// or could not be tried.
-	Failed(op *plan.Op, err error)
+	// or could not be tried. undone says that Drive has certainly not carried
+	// it out in this Apply; an earlier one may have left it half done.
+	Failed(op *plan.Op, err error, undone bool)
 }
 
 // An Ack is one operation as Drive confirmed it.

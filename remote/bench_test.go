@@ -144,4 +144,4 @@ func (quiet) Begin([]*plan.Op) error                       { return nil }
 func (quiet) KeepSession(*plan.Op, manifest.Session) error { return nil }
 func (quiet) Session(*plan.Op) manifest.Session            { return manifest.Session{} }
 func (quiet) Done(remote.Ack) error                        { return nil }
-func (quiet) Failed(*plan.Op, error)                       {}
+func (quiet) Failed(*plan.Op, error, bool)                 {}

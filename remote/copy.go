@@ -108,11 +108,15 @@ func (r *run) copied(ctx context.Context, c *call, began time.Time) {
 
 // copyOf returns the item that a Copy made, or why there is none.
 func (r *run) copyOf(ctx context.Context, c *call) (*drive.File, error) {
+	op := c.op
 	if c.kept != nil {
+		if c.unsure {
+			r.heard(op, nil, true)
+		}
 		return nil, &uncopied{error: c.kept}
 	}
-	op := c.op
 	f, e := c.file()
+	r.heard(op, e, c.unsure)
 	if e == nil {
 		return f, nil
 	}
@@ -128,9 +132,14 @@ func (r *run) copyOf(ctx context.Context, c *call) (*drive.File, error) {
 			return nil, err
 		}
 		c := r.copyCall(op, parent, again)
-		if f, e = r.d.do(ctx, c); e == nil {
+		f, e = r.d.do(ctx, c)
+		if c.kept == nil || c.unsure {
+			r.heard(op, e, c.unsure)
+		}
+		switch {
+		case e == nil:
 			return f, nil
-		} else if c.kept != nil {
+		case c.kept != nil:
 			return nil, &uncopied{error: c.kept}
 		}
 	}

@@ -98,6 +98,12 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// refusal reports whether e is Drive's word that a write was not carried out,
+// and will not have been by an earlier request either.
+func (e *Error) refusal() bool {
+	return e != nil && e.Status >= 400 && e.Status < 500 && e.Class != Transient && e.Class != Conflict
+}
+
 // hint says what a person can do.
 func (e *Error) hint() string {
 	if h := hints[e.Reason]; h != nil {

@@ -60,6 +60,7 @@ type house struct {
 	halves  map[manifest.Path]manifest.Session
 	onKeep  func(manifest.Session) error
 	failed  map[manifest.Path]error
+	undone  []manifest.Path // of those that failed
 	still   map[manifest.Path]error
 	gens    []int64 // that the manifest knows
 	lastGen int64   // that any copy of it has made up
@@ -216,7 +217,12 @@ func (h *house) Done(a remote.Ack) error {
 	return nil
 }
 
-func (h *house) Failed(op *plan.Op, err error) { h.failed[op.Path] = err }
+func (h *house) Failed(op *plan.Op, err error, undone bool) {
+	h.failed[op.Path] = err
+	if undone {
+		h.undone = append(h.undone, op.Path)
+	}
+}
 
 func (h *house) env() remote.Env {
 	return remote.Env{

@@ -128,6 +128,7 @@ func (r *run) answered(ctx context.Context, c *call, began time.Time) {
 	}
 	switch {
 	case c.kept != nil && c.unsure: // a failure, after which the next run asks Drive
+		r.heard(op, nil, true)
 		r.fail(op, fmt.Errorf("Drive may have done it, but now: %w", c.kept))
 		return
 	case c.kept != nil:
@@ -135,6 +136,7 @@ func (r *run) answered(ctx context.Context, c *call, began time.Time) {
 		return
 	}
 	f, e := c.file()
+	r.heard(op, e, c.unsure)
 	if op.Kind.Trashes() {
 		if e != nil && e.Class != NotFound { // what is gone needs no trash
 			r.fail(op, e)
@@ -207,7 +209,13 @@ func (r *run) repeat(ctx context.Context, op *plan.Op, clamp bool) (*drive.File,
 	if err != nil {
 		return nil, err
 	}
+	return r.doFor(ctx, op, c)
+}
+
+// doFor carries out one more call for an operation.
+func (r *run) doFor(ctx context.Context, op *plan.Op, c *call) (*drive.File, error) {
 	f, e := r.d.do(ctx, c)
+	r.heard(op, e, c.unsure)
 	if e != nil {
 		return nil, e
 	}
@@ -264,9 +272,5 @@ func (r *run) replace(ctx context.Context, op *plan.Op, e *Error) (*drive.File, 
 		c.query.Set("removeParents", f.Parents[0])
 		r.d.opt.Log.Warn("item was moved on Drive, moved back", "path", string(op.Path), "id", op.FileID, "from", f.Parents[0])
 	}
-	g, e := r.d.do(ctx, c)
-	if e != nil {
-		return nil, e
-	}
-	return g, nil
+	return r.doFor(ctx, op, c)
 }

@@ -31,13 +31,14 @@ func (s *sender) putSmall(ctx context.Context) (*drive.File, error) {
 	form, header := asMultipart(s.meta(), content)
 	method, address := s.target("multipart")
 	var f *drive.File
-	unheard := false
-	if e := s.run.d.try(ctx, 1, s.run.tries(), func(ctx context.Context) (err error) {
+	unheard, unsure := false, false
+	e := s.run.d.try(ctx, 1, s.run.tries(), func(ctx context.Context) (err error) {
 		if unheard && len(content) >= askFirst {
 			if f = s.arrived(ctx); f != nil {
 				return nil
 			}
 		}
+		unsure = unsure || unheard
 		defer func() { unheard = err != nil && classify(err).Class == Transient }()
 		resp, answer, err := s.post(ctx, upload{
 			method: method, address: address,
@@ -50,7 +51,9 @@ func (s *sender) putSmall(ctx context.Context) (*drive.File, error) {
 			f, err = readFile(answer)
 		}
 		return err
-	}); e != nil {
+	})
+	s.run.heard(s.op, e, unsure)
+	if e != nil {
 		return nil, e
 	}
 	return f, nil

@@ -32,6 +32,7 @@ type run struct {
 	mu      sync.Mutex // guards what follows
 	made    map[manifest.FolderID]manifest.FileID
 	missing map[manifest.FolderID]error // folders that were not created, or are gone
+	unclear map[*plan.Op]bool           // what may have been done, although it will be said to have failed
 	bad     map[int]bool                // sources in which something was not done
 	lost    map[manifest.FileID]bool
 	tail    []*call                  // hashes of large files, to ride in the last batch
@@ -54,7 +55,7 @@ type run struct {
 func newRun(d *Drive, env Env, stages [][]*plan.Op, stop context.CancelCauseFunc) *run {
 	r := &run{
 		d: d, env: env, stop: stop, mending: newTurn(), claiming: newTurn(), claimed: env.Claimed || d.fresh,
-		made: map[manifest.FolderID]manifest.FileID{}, missing: map[manifest.FolderID]error{},
+		made: map[manifest.FolderID]manifest.FileID{}, missing: map[manifest.FolderID]error{}, unclear: map[*plan.Op]bool{},
 		bad: map[int]bool{}, lost: map[manifest.FileID]bool{}, there: map[manifest.FileID]bool{},
 		crowded: map[manifest.FolderID]*Error{}, room: room{turn: make(chan struct{}, 1)},
 		result: Result{Gens: env.Gen.Known},
@@ -176,6 +177,7 @@ func (r *run) ack(a Ack, began time.Time) {
 	op := a.Op
 	a.Took = r.d.opt.Now().Sub(began)
 	r.mu.Lock()
+	delete(r.unclear, op)
 	r.result.Done++
 	r.dry = 0
 	r.delivered = r.delivered || StorageFull.halts(op.Kind)
@@ -233,9 +235,12 @@ func (r *run) fail(op *plan.Op, err error) {
 	if e != nil && e.Reason == reasonCrowded {
 		r.crowded[op.Parent] = e.again()
 	}
-	if id, ok := IsLost(err); ok {
+	id, undone := IsLost(err)
+	if undone {
 		r.lost[id] = true
 	}
+	undone = undone || !r.unclear[op]
+	delete(r.unclear, op)
 	r.mu.Unlock()
 	if interrupted {
 		return
@@ -243,7 +248,20 @@ func (r *run) fail(op *plan.Op, err error) {
 	r.d.opt.Log.Error(op.Kind.String()+" failed", "path", string(op.Path), "id", op.FileID, "err", err.Error())
 	r.journal.Lock()
 	defer r.journal.Unlock()
-	r.env.Journal.Failed(op, err)
+	r.env.Journal.Failed(op, err, undone)
+}
+
+// heard takes in how a request ended that was to carry op out, in full or in
+// part. Only an answer that refuses it leaves no doubt: Drive refuses before it
+// does anything. Source: Drive API guide, "Resolve errors"; for what is made
+// under a reserved id, reports of 409 after answers that were lost.
+func (r *run) heard(op *plan.Op, e *Error, unsure bool) {
+	if !unsure && e.refusal() {
+		return
+	}
+	r.mu.Lock()
+	r.unclear[op] = true
+	r.mu.Unlock()
 }
 
 // neverReadable reports whether a new file was not sent because it may not be

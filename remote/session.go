@@ -59,6 +59,7 @@ func (s *sender) open(ctx context.Context) (*session, error) {
 		}
 		return err
 	})
+	s.run.heard(s.op, e, false)
 	if e != nil {
 		return nil, e
 	}
@@ -94,6 +95,7 @@ func (s *sender) takeUp(ctx context.Context) (*session, *drive.File, error) {
 	if kept.Address == "" || kept.FileID != s.op.FileID {
 		return nil, nil, nil
 	}
+	s.run.heard(s.op, nil, true)
 	d := s.run.d
 	if was := kept.Stat; was.Size != s.stat.Size || was.ModTime != s.stat.ModTime {
 		return nil, nil, fmt.Errorf("%w: the file has changed", errGone)

@@ -40,6 +40,7 @@ type journal struct {
 // begun is what the journal holds of an operation that is under way.
 type begun struct {
 	seq     int64
+	fresh   bool  // by this run, not an earlier one
 	hour    int32 // as manifest.Intent has it
 	session *manifest.Session
 }
@@ -65,6 +66,7 @@ func (j *journal) Begin(ops []*plan.Op) error {
 	j.wrote = true
 	for i, op := range ops {
 		b := j.intents[op]
+		b.fresh = b.fresh || b.seq == 0
 		b.seq, b.hour = intents[i].Seq, intents[i].Hour
 		j.intents[op] = b
 	}
@@ -204,13 +206,13 @@ func hour(t time.Time) int32 { return int32(t.Unix() / (60 * 60)) }
 // day numbers the days of contents read, as manifest.Entry has them.
 func day(t time.Time) int32 { return int32(t.Unix() / (24 * 60 * 60)) }
 
-// Failed notes an operation that is given up for this run.
-func (j *journal) Failed(op *plan.Op, err error) {
+// Failed notes an operation that is given up for this run. Unless Drive has
+// certainly not done it, the next run asks what became of it.
+func (j *journal) Failed(op *plan.Op, err error, undone bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if _, gone := remote.IsLost(err); gone {
-		// Certainly not done. Of any other failure an answer may be lost, so
-		// that the next run asks what became of it.
+	_, gone := remote.IsLost(err)
+	if b := j.intents[op]; b.seq != 0 && undone && (gone || b.fresh) {
 		j.undone = append(j.undone, j.over(op))
 	}
 	j.fail(op, err)

@@ -173,4 +173,4 @@ func (*tally) Session(*plan.Op) manifest.Session { return manifest.Session{} }
 func (*tally) Done(remote.Ack) error { return nil }
 
 // Failed keeps the error.
-func (t *tally) Failed(_ *plan.Op, err error) { t.failed = err }
+func (t *tally) Failed(_ *plan.Op, err error, _ bool) { t.failed = err }
