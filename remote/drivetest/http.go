@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -152,11 +153,7 @@ func (d *Drive) write(w http.ResponseWriter, r *http.Request, c *call, rep *repl
 	}
 	if len(body) > 0 && !d.opt.Unsettled.NoGzip && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") &&
 		strings.Contains(r.UserAgent(), "gzip") {
-		var b bytes.Buffer
-		z := gzip.NewWriter(&b)
-		z.Write(body) // to memory: cannot fail
-		z.Close()
-		body = b.Bytes()
+		body = compress(body)
 		h.Set("Content-Encoding", "gzip")
 		h.Set("Vary", "Origin, X-Origin, Referer, Accept-Encoding")
 	}
@@ -170,6 +167,23 @@ func (d *Drive) write(w http.ResponseWriter, r *http.Request, c *call, rep *repl
 	}
 	out.Write(body)
 }
+
+// compress gives an answer as gzip.
+func compress(body []byte) []byte {
+	var b bytes.Buffer
+	z := zippers.Get().(*gzip.Writer)
+	defer zippers.Put(z)
+	z.Reset(&b)
+	z.Write(body) // to memory: cannot fail
+	z.Close()
+	return b.Bytes()
+}
+
+// zippers are used again: making one, of close to a megabyte, takes longer than an answer does.
+var zippers = sync.Pool{New: func() any {
+	z, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // fails for unknown levels only
+	return z
+}}
 
 // tear ends the connection after what was written has left.
 func tear(w http.ResponseWriter) {
