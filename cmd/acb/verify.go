@@ -28,11 +28,11 @@ func (a *app) verifyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify",
 		Short: "Compare what is on Drive with what was saved there",
-		Long: `Verify asks Drive what somebody else has changed, trashed or deleted in the backup
-since it was asked last: one request, and one more for a thousand changes.
+		Long: `Verify asks Drive what somebody else has added, changed, trashed or deleted in the
+backup since it was asked last: one request, and one more for a thousand changes.
 
-With --full it compares everything that Drive lists, which also finds what is
-there twice or not known: one request for a thousand items. With --deep it
+With --full it compares everything that Drive lists, whenever it came to be
+there: one request for a thousand items. With --deep it
 downloads the files as well and compares every byte; with --sample 5% as many of
 them, others each time.
 

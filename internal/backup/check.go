@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -65,47 +66,89 @@ func (b *Backup) askDrive(ctx context.Context, full bool) (*drifted, error) {
 
 // changes compares what the change log names.
 func (b *Backup) changes(ctx context.Context, lay remote.Layout, token string, l *drifted) error {
-	states := map[manifest.FileID]remote.State{}
+	states, more := map[manifest.FileID]remote.State{}, map[manifest.FileID]remote.State{}
+	compare := func() error {
+		defer clear(states)
+		return b.compare(lay, states, more, l.found)
+	}
 	next, host, err := b.Drive.Changes(ctx, token, lay.Host, func(page map[manifest.FileID]remote.State) error {
 		maps.Copy(states, page)
 		if len(states) < compareAt {
 			return nil
 		}
-		defer clear(states)
-		return b.compare(lay, states, l.found)
+		return compare()
 	})
 	if host.Absent || host.Trashed {
 		states[lay.Host] = host // whatever the log says
 	}
 	if err == nil {
-		err = b.compare(lay, states, l.found)
+		err = compare()
 	}
-	if err == nil {
-		l.next, l.host = next, &host
-		err = b.confirm(ctx, l.found)
+	if err != nil {
+		return err
 	}
-	return err
+	l.next, l.host = next, &host
+	if err := b.extras(lay, host, more, l.found); err != nil {
+		return err
+	}
+	return b.confirm(ctx, l.found)
 }
 
-// compare compares what Drive was seen to have with the manifest.
-func (b *Backup) compare(lay remote.Layout, states map[manifest.FileID]remote.State, found drifts) error {
+// compare compares what Drive was seen to have with the manifest. What this
+// installation has made and the manifest does not know is added to more.
+func (b *Backup) compare(lay remote.Layout, states, more map[manifest.FileID]remote.State, found drifts) error {
 	known, err := b.Store.Reader()
 	if err != nil {
 		return err
 	}
 	defer known.Close()
-	return found.compare(known, lay, states)
+	strange, err := found.compare(known, lay, states)
+	for _, id := range strange {
+		if s := states[id]; b.Drive.Owns(s) && !s.Trashed {
+			more[id] = s
+		} else {
+			delete(more, id)
+		}
+	}
+	return err
+}
+
+// extras adds what is in the host folder of what the manifest does not know.
+func (b *Backup) extras(lay remote.Layout, host remote.State, more map[manifest.FileID]remote.State, found drifts) error {
+	if len(more) == 0 {
+		return nil
+	}
+	begun, err := b.begun()
+	if err != nil {
+		return err
+	}
+	known, err := b.Store.Reader()
+	if err != nil {
+		return err
+	}
+	defer known.Close()
+	ids := slices.Collect(maps.Keys(more))
+	more[lay.Host] = host
+	return found.extras(known, lay, more, ids, begun)
+}
+
+// begun returns what may be on Drive and is not in the tree of the manifest:
+// what is under way, and the manifest's own copy.
+func (b *Backup) begun() (map[manifest.FileID]bool, error) {
+	intents, err1 := b.Store.Unsettled()
+	own, err2 := b.Store.Meta(metaCopy)
+	begun := map[manifest.FileID]bool{manifest.FileID(own): true}
+	for _, in := range intents {
+		begun[idOf(in)] = true
+	}
+	return begun, errors.Join(err1, err2)
 }
 
 // listed compares all that Drive lists of this installation.
 func (b *Backup) listed(ctx context.Context, lay remote.Layout, l *drifted) error {
-	intents, err := b.Store.Unsettled()
+	begun, err := b.begun()
 	if err != nil {
 		return err
-	}
-	begun := make(map[manifest.FileID]bool, len(intents))
-	for _, in := range intents {
-		begun[idOf(in)] = true
 	}
 	known, err := b.Store.Reader()
 	if err != nil {

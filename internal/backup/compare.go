@@ -58,29 +58,42 @@ func isDamage(err error) bool {
 type comparison struct {
 	states  map[manifest.FileID]remote.State
 	found   drifts
+	met     map[manifest.FileID]bool   // of the states, what the manifest has
 	trashed map[manifest.FolderID]bool // it, or one above it
 }
 
 // drifts are what was found, the last that was seen of each item.
 type drifts map[manifest.FileID]Drift
 
-// compare adds to found what differs of the items that states has. Items that
-// the manifest does not know are none of its business.
-func (found drifts) compare(known *manifest.Reader, lay remote.Layout, states map[manifest.FileID]remote.State) error {
+// compare adds to found what differs of the items that states has. It returns
+// those that the manifest does not know; none if it is damaged, for then it
+// tells nothing of what it does not know.
+func (found drifts) compare(known *manifest.Reader, lay remote.Layout, states map[manifest.FileID]remote.State) (strange []manifest.FileID, err error) {
 	if len(states) == 0 {
-		return nil
+		return nil, nil
 	}
-	c := comparison{states: states, found: found, trashed: map[manifest.FolderID]bool{}}
-	if err := eachItem(known, lay, c.look); !isDamage(err) {
-		return err
+	c := comparison{states: states, found: found, met: map[manifest.FileID]bool{}, trashed: map[manifest.FolderID]bool{}}
+	if err := eachItem(known, lay, c.look); isDamage(err) {
+		return nil, nil // the scan says so
+	} else if err != nil {
+		return nil, err
 	}
-	return nil // the scan says so
+	for id := range states {
+		if !c.met[id] {
+			strange = append(strange, id)
+		}
+	}
+	return strange, nil
 }
 
 // look compares one item.
 func (c *comparison) look(d Drift) {
 	d.within = c.trashed[d.in]
-	if s, listed := c.states[d.Item]; listed && !d.lost {
+	s, listed := c.states[d.Item]
+	if listed {
+		c.met[d.Item] = true
+	}
+	if listed && !d.lost {
 		d.judge(s)
 		if d.within && !s.Explicit {
 			d.What &^= Trashed // that was not done to the item

@@ -58,7 +58,7 @@ func Listed(ctx context.Context, drive *remote.Drive, installation string, known
 		return nil, 0, fmt.Errorf("compare Drive with the manifest: %w", err)
 	}
 	into := drifts{}
-	if err := into.compare(known, lay, states); err != nil {
+	if _, err := into.compare(known, lay, states); err != nil {
 		return nil, 0, err
 	}
 	if damaged == nil {

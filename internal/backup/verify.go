@@ -130,8 +130,9 @@ func (r *run) conclude(ctx context.Context, v *Verify, seen *drifted, held []int
 		}
 	}
 	for i := range r.sum.Verified.Findings {
-		if !r.sum.Verified.Findings[i].Fixed {
+		if f := &r.sum.Verified.Findings[i]; !f.Fixed {
 			r.sum.Verified.Left++
+			done = done && !f.What.Has(Extra|Duplicate)
 		}
 	}
 	if r.sum.Verified.Left > 0 {
