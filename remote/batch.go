@@ -145,6 +145,9 @@ func (d *Drive) exchange(ctx context.Context, batch []*call) {
 			c.answer, c.err = parts[i].outcome()
 		case whole != nil:
 			own := *whole // each call words its own
+			if own.Class == NotFound || own.Class == Conflict || own.Class == BadID {
+				own.Class = Transient // it says nothing of the item
+			}
 			c.err = &own
 		default:
 			c.err = &Error{Class: Transient, Err: errors.New("the batch's answer has no part for it")}

@@ -119,7 +119,7 @@ type changesPage struct {
 func changesOf(c *call) (p changesPage, err error) {
 	if e := c.err; e != nil {
 		e.about("read Drive's change log", "", "")
-		if e.Class == NotFound || e.Reason == "invalid" || e.Reason == "pageTokenExpired" {
+		if e.refusesToken() {
 			return p, &LogError{e}
 		}
 		return p, e
@@ -130,9 +130,11 @@ func changesOf(c *call) (p changesPage, err error) {
 	}
 	p = changesPage{states: make(map[manifest.FileID]State, len(got.Changes)), more: got.NextPageToken, end: got.NewStartPageToken}
 	for _, c := range got.Changes {
-		if c.Removed || c.File == nil {
+		switch {
+		case c.FileId == "": // of a shared drive as such, not of an item
+		case c.Removed || c.File == nil:
 			p.states[manifest.FileID(c.FileId)] = State{Absent: true}
-		} else {
+		default:
 			p.states[manifest.FileID(c.FileId)] = stateOf(c.File)
 		}
 	}

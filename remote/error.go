@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -87,7 +88,7 @@ func (e *Error) Error() string {
 	case e.Message == "" && e.Reason == "":
 		fmt.Fprintf(&b, "%d %s", e.Status, http.StatusText(e.Status))
 	default:
-		fmt.Fprintf(&b, "%d %s: %s", e.Status, e.Reason, e.Message)
+		b.WriteString(e.answer())
 	}
 	if h := e.hint(); h != "" {
 		b.WriteString(" (" + h + ")")
@@ -102,6 +103,18 @@ func (e *Error) Unwrap() error { return e.Err }
 // and will not have been by an earlier request either.
 func (e *Error) refusal() bool {
 	return e != nil && e.Status >= 400 && e.Status < 500 && e.Class != Transient && e.Class != Conflict
+}
+
+// answer puts what Drive answered into one line, what is not known left out.
+func (e *Error) answer() string {
+	s := cmp.Or(e.Reason, http.StatusText(e.Status))
+	if e.Status != 0 {
+		s = strconv.Itoa(e.Status) + " " + s
+	}
+	if e.Message != "" {
+		s += ": " + e.Message
+	}
+	return s
 }
 
 // hint says what a person can do.
@@ -123,6 +136,9 @@ func (e *Error) hint() string {
 			return ""
 		}
 		return "sign in with: acb auth"
+	}
+	if e.Status == http.StatusNotFound && e.Class == Transient {
+		return "this is not Drive's answer: look at [drive] endpoint, and at what is between here and there"
 	}
 	return ""
 }
@@ -207,8 +223,8 @@ func classOf(status int, reason, message string) Class {
 	switch {
 	case status == http.StatusUnauthorized:
 		return Auth
-	case status == http.StatusNotFound || status == http.StatusGone:
-		return NotFound
+	case status == http.StatusNotFound:
+		return Transient // Drive gives its reason; this is somebody between here and there
 	case status == http.StatusConflict:
 		return Conflict
 	case status == http.StatusTooManyRequests:
@@ -267,7 +283,7 @@ func fromAnswer(g *googleapi.Error) *Error {
 		}
 	}
 	if e.Message == "" {
-		e.Message = firstLine(g.Body) // upload servers answer in plain text
+		e.Message = plainText(g.Body) // upload servers answer in plain text
 	}
 	e.Class = classOf(e.Status, e.Reason, e.Message)
 	if e.Class == RateLimit && e.RetryAfter > longestWait {
@@ -317,9 +333,15 @@ func withoutQuery(err error) error {
 	return &url.Error{Op: u.Op, URL: at, Err: u.Err}
 }
 
-func firstLine(s string) string {
+// plainText returns the first line of an answer that is no JSON. A page for
+// browsers says nothing in it, and what repeats the address of a session is not
+// to be repeated.
+func plainText(s string) string {
 	s, _, _ = strings.Cut(strings.TrimSpace(s), "\n")
-	return s[:min(len(s), 200)]
+	if strings.HasPrefix(s, "<") || strings.Contains(s, "upload_id") {
+		return ""
+	}
+	return strings.ToValidUTF8(s[:min(len(s), 200)], "")
 }
 
 // again returns the error for another operation that it keeps from running.

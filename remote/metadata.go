@@ -2,6 +2,7 @@ package remote
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -138,6 +139,9 @@ func (r *run) answered(ctx context.Context, c *call, began time.Time) {
 	f, e := c.file()
 	r.heard(op, e, c.unsure)
 	if op.Kind.Trashes() {
+		if e == nil && !f.Trashed {
+			e = &Error{Class: Permanent, Err: errors.New("Drive answered that it is not in the trash")}
+		}
 		if e != nil && e.Class != NotFound { // what is gone needs no trash
 			r.fail(op, e)
 			return

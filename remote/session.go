@@ -119,6 +119,8 @@ func (s *sender) takeUp(ctx context.Context) (*session, *drive.File, error) {
 		return ses, f, s.measure(ctx)
 	case ses.stored < kept.Sent:
 		return nil, nil, fmt.Errorf("%w: Drive has %d bytes of %d that it had", errGone, ses.stored, kept.Sent)
+	case ses.stored > ses.total:
+		return nil, nil, fmt.Errorf("%w: Drive says that it has %d bytes of a file of %d", errGone, ses.stored, ses.total)
 	}
 	if err := s.reread(ctx, ses); err != nil {
 		return nil, nil, err
@@ -167,8 +169,8 @@ func (s *sender) ask(ctx context.Context, ses *session, t *tries) (*drive.File, 
 // await waits before a session is asked again after e; the error is why that
 // is of no use.
 func (s *sender) await(ctx context.Context, e *Error, t *tries) error {
-	if e.Class == NotFound || e.Status == http.StatusBadRequest {
-		return fmt.Errorf("%w: %v", errGone, e)
+	if e.noSession() || e.Status == http.StatusBadRequest {
+		return fmt.Errorf("%w: %s", errGone, e.answer())
 	}
 	pause, again := t.next(e, s.run.d.opt.Random)
 	if !again {
@@ -178,6 +180,13 @@ func (s *sender) await(ctx context.Context, e *Error, t *tries) error {
 		return classify(err)
 	}
 	return nil
+}
+
+// noSession reports whether a session's address answered that there is none.
+// Upload servers say so by the status alone.
+// Source: Drive API guide, "Upload file data", resuming; 410 is that of Cloud Storage.
+func (e *Error) noSession() bool {
+	return e.Status == http.StatusNotFound || e.Status == http.StatusGone
 }
 
 // query asks once how much Drive has; before is what it had. An answer that it

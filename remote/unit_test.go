@@ -83,7 +83,8 @@ func TestClassify(t *testing.T) {
 		{answer(408, "", ""), Transient},
 		{answer(409, "fileIdInUse", ""), Conflict},
 		{answer(409, "duplicate", ""), Conflict},
-		{answer(410, "", ""), NotFound},
+		{answer(404, "", ""), Transient}, // not Drive's: it says why
+		{answer(410, "", ""), Permanent},
 		{answer(413, "", ""), Permanent},
 		{answer(429, "rateLimitExceeded", ""), RateLimit},
 		{answer(429, "", ""), RateLimit},
@@ -117,6 +118,29 @@ func TestClassify(t *testing.T) {
 	}
 }
 
+// What is no JSON of Drive's is told without pages for browsers, and without
+// the address of a session, which pages like to repeat.
+func TestPlainAnswer(t *testing.T) {
+	for _, tt := range []struct {
+		status     int
+		body, want string
+	}{
+		{400, "Failed to parse Content-Range header.", "400 Bad Request: Failed to parse Content-Range header."},
+		{503, "", "503 Service Unavailable"},
+		{502, "<!DOCTYPE html>\n<p>Bad gateway", "502 Bad Gateway"},
+		{403, "The URL /upload/drive/v3/files?upload_id=s3cret is forbidden", "403 Forbidden"},
+		{404, "<p>/upload/drive/v3/files?upload_id=s3cret was not found", "404 Not Found (this is not Drive's answer: " +
+			"look at [drive] endpoint, and at what is between here and there)"},
+	} {
+		if got := classify(&googleapi.Error{Code: tt.status, Body: tt.body, Header: http.Header{}}).Error(); got != tt.want {
+			t.Errorf("%s\nwant %s", got, tt.want)
+		}
+	}
+	if got := (&Error{Reason: "incompleteSearch", Message: "Drive did not search everywhere"}).Error(); got != "incompleteSearch: Drive did not search everywhere" {
+		t.Error(got)
+	}
+}
+
 // What a person reads of a refusal names the folder or item, the limit, and
 // what to do.
 func TestHints(t *testing.T) {
@@ -142,7 +166,7 @@ func TestHints(t *testing.T) {
 		{Error{Reason: "userRateLimitExceeded", Class: DailyCap, Until: until}, "uploads go on after 2026-11-23 12:30"},
 	} {
 		tt.e.Status = 403
-		if got := tt.e.about("upload", "/a/b/c", "id").Error(); !strings.Contains(got, "upload /a/b/c: 403 "+tt.e.Reason+": ") || !strings.Contains(got, tt.want) {
+		if got := tt.e.about("upload", "/a/b/c", "id").Error(); !strings.Contains(got, "upload /a/b/c: 403 "+tt.e.Reason+" (") || !strings.Contains(got, tt.want) {
 			t.Errorf("%s\nwant %s", got, tt.want)
 		}
 	}
