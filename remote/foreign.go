@@ -119,34 +119,35 @@ const pagesAtOnce = 10
 
 // listAll lists what each query finds, up to ten pages a request.
 func (d *Drive) listAll(ctx context.Context, queries []string, each func(*drive.File) error) error {
-	query := map[*call]string{}
+	of := map[*call]*listing{}
 	var calls []*call
-	ask := func(q, token string) {
-		c := d.listCall(q, foreignFields, token)
-		query[c], calls = q, append(calls, c)
+	ask := func(l *listing) {
+		c := d.listCall(l)
+		of[c], calls = l, append(calls, c)
 	}
 	for _, q := range queries {
-		ask(q, "")
+		ask(newListing(q, foreignFields))
 	}
 	for len(calls) > 0 {
 		now := calls[:min(pagesAtOnce, len(calls))]
 		calls = calls[len(now):]
 		var failed error
 		err := d.send(ctx, now, func(c *call) {
-			page, err := c.page()
+			l := of[c]
+			delete(of, c)
+			files, err := l.page(c)
 			if err != nil {
 				failed = err
 				return
 			}
-			for _, f := range page.Files {
+			for _, f := range files {
 				if failed == nil {
 					failed = each(f)
 				}
 			}
-			if page.NextPageToken != "" {
-				ask(query[c], page.NextPageToken)
+			if !l.done {
+				ask(l)
 			}
-			delete(query, c)
 		})
 		if err == nil {
 			err = failed

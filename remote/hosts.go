@@ -44,17 +44,16 @@ const hostsQuery = "(appProperties has { key='" + propKind + "' and value='" + k
 // trash included, in the order of their names and then of their age.
 func (d *Drive) Hosts(ctx context.Context) ([]Host, error) {
 	var files []*drive.File
-	for token, more := "", true; more; more = token != "" {
-		list := d.listCall(hostsQuery, hostFields, token)
+	for l := newListing(hostsQuery, hostFields); !l.done; {
+		list := d.listCall(l)
 		if err := d.send(ctx, []*call{list}, func(*call) {}); err != nil {
 			return nil, classify(err).about("list host folders", "", "")
 		}
-		page, err := list.page()
+		page, err := l.page(list)
 		if err != nil {
 			return nil, fmt.Errorf("list host folders: %w", err)
 		}
-		files = append(files, page.Files...)
-		token = page.NextPageToken
+		files = append(files, page...)
 	}
 	return hostsOf(files), nil
 }

@@ -73,10 +73,10 @@ const layoutQuery = "(appProperties has { key='" + propKind + "' and value='" + 
 // else a first run must know comes along in the same request.
 func (d *Drive) findLayout(ctx context.Context) (Layout, error) {
 	var files []*drive.File
-	token, changes := "", ""
+	changes := ""
 	along := []*call{idsCall(maxIDs), d.startPageCall(), aboutCall()}
-	for {
-		list := d.listCall(layoutQuery, "id,name,parents,createdTime,appProperties", token)
+	for l := newListing(layoutQuery, "id,name,parents,createdTime,appProperties"); !l.done; {
+		list := d.listCall(l)
 		if err := d.send(ctx, append([]*call{list}, along...), func(c *call) {
 			d.takeIDs(c)
 			d.takeAccount(c)
@@ -85,17 +85,15 @@ func (d *Drive) findLayout(ctx context.Context) (Layout, error) {
 			return Layout{}, classify(err).about("find host folder", "", "")
 		}
 		along = nil
-		page, err := list.page()
+		page, err := l.page(list)
 		if err != nil {
 			return Layout{}, fmt.Errorf("find host folder: %w", err)
 		}
-		files = append(files, page.Files...)
-		if token = page.NextPageToken; token == "" {
-			lay, err := d.chooseLayout(files)
-			lay.Changes = changes
-			return lay, err
-		}
+		files = append(files, page...)
 	}
+	lay, err := d.chooseLayout(files)
+	lay.Changes = changes
+	return lay, err
 }
 
 // chooseLayout picks the oldest top folder, by preference of the configured

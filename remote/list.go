@@ -3,6 +3,7 @@ package remote
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -31,16 +32,16 @@ func (d *Drive) List(ctx context.Context, installation string, trash bool, each 
 		query += " and trashed=false"
 	}
 	seen := map[manifest.FileID]bool{}
-	for token, more := "", true; more; more = token != "" {
-		c := d.listCall(query, stateFields, token)
+	for l := newListing(query, stateFields); !l.done; {
+		c := d.listCall(l)
 		if err := d.send(ctx, []*call{c}, func(*call) {}); err != nil {
 			return classify(err).about("list items", "", "")
 		}
-		page, err := c.page()
+		files, err := l.page(c)
 		if err != nil {
 			return fmt.Errorf("list items: %w", err)
 		}
-		for _, f := range page.Files {
+		for _, f := range files {
 			id := manifest.FileID(f.Id)
 			if seen[id] || f.AppProperties[propKind] == kindCopy {
 				continue
@@ -50,7 +51,6 @@ func (d *Drive) List(ctx context.Context, installation string, trash bool, each 
 				return err
 			}
 		}
-		token = page.NextPageToken
 	}
 	return nil
 }
@@ -58,12 +58,25 @@ func (d *Drive) List(ctx context.Context, installation string, trash bool, each 
 // Installation returns the name of this installation, as in [Options].
 func (d *Drive) Installation() string { return d.opt.Installation }
 
-// listCall asks for a page of the items that a query finds; token is "" for
-// the first.
-func (d *Drive) listCall(query, fields, token string) *call {
-	q := url.Values{"q": {query}, "pageSize": {strconv.Itoa(pageSize)}, "fields": {"nextPageToken,incompleteSearch,files(" + fields + ")"}}
-	if token != "" {
-		q.Set("pageToken", token)
+// A listing is what a query finds, page by page.
+type listing struct {
+	query, fields string
+	token         string // of the next page, "" for the first
+	done          bool
+	restarts      int
+}
+
+func newListing(query, fields string) *listing { return &listing{query: query, fields: fields} }
+
+// mostRestarts is how often a listing begins anew. The number is ours: a token
+// is good for hours.
+const mostRestarts = 3
+
+// listCall asks for the next page of a listing.
+func (d *Drive) listCall(l *listing) *call {
+	q := url.Values{"q": {l.query}, "pageSize": {strconv.Itoa(pageSize)}, "fields": {"nextPageToken,incompleteSearch,files(" + l.fields + ")"}}
+	if l.token != "" {
+		q.Set("pageToken", l.token)
 	}
 	if d.opt.SharedDrive != "" {
 		q.Set("corpora", "drive")
@@ -73,11 +86,18 @@ func (d *Drive) listCall(query, fields, token string) *call {
 	return &call{method: http.MethodGet, path: "drive/v3/files", query: d.shared(q)}
 }
 
-// page reads the answer of a listCall. A search that Drive did not finish is
+// page takes in the answer to a listCall. A page token that Drive takes no
+// more begins the listing anew, so that items come again. A search that Drive did not finish is
 // an error, for it is not known what it lacks.
-func (c *call) page() (*drive.FileList, error) {
-	if c.err != nil {
-		return nil, c.err
+// Source: Drive API reference, files.list: a token is good for some hours, then from page 1.
+func (l *listing) page(c *call) ([]*drive.File, error) {
+	if e := c.err; e != nil {
+		if l.token == "" || !e.refusesToken() || l.restarts == mostRestarts {
+			return nil, e
+		}
+		l.token = ""
+		l.restarts++
+		return nil, nil
 	}
 	page := new(drive.FileList)
 	if err := json.Unmarshal(c.answer, page); err != nil {
@@ -86,7 +106,18 @@ func (c *call) page() (*drive.FileList, error) {
 	if page.IncompleteSearch {
 		return nil, &Error{Class: Transient, Reason: "incompleteSearch", Message: "Drive did not search everywhere"}
 	}
-	return page, nil
+	if page.NextPageToken != "" && page.NextPageToken == l.token {
+		return nil, errors.New("read answer: the page after this one is this one")
+	}
+	l.token = page.NextPageToken
+	l.done = l.token == ""
+	return page.Files, nil
+}
+
+// refusesToken reports whether a call that named a page was refused for that.
+// Source: Drive API guide and reports disagree on the form: 400, 403 and 410 were seen.
+func (e *Error) refusesToken() bool {
+	return e.Class == NotFound || e.Status == http.StatusGone || e.Reason == "invalid" || e.Reason == "pageTokenExpired"
 }
 
 // quoted escapes a string for a query. Source: Drive API guide, "Search for files".
