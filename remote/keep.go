@@ -67,17 +67,18 @@ func (d *Drive) KeepCopy(ctx context.Context, known ManifestCopy, top manifest.F
 // newCopy takes over the file that an earlier manifest of this installation
 // has made, or reserves an id for a new one.
 func (d *Drive) newCopy(ctx context.Context, begin func(ManifestCopy) error) (at ManifestCopy, err error) {
-	list := d.listCall("appProperties has { key='"+propKind+"' and value='"+kindCopy+"' }"+
-		" and appProperties has { key='"+propInstall+"' and value='"+quoted(d.opt.Installation)+"' } and trashed=false", "id", "")
+	l := newListing("appProperties has { key='"+propKind+"' and value='"+kindCopy+"' }"+
+		" and appProperties has { key='"+propInstall+"' and value='"+quoted(d.opt.Installation)+"' } and trashed=false", "id")
+	list := d.listCall(l)
 	if err := d.send(ctx, []*call{list}, func(*call) {}); err != nil {
 		return at, classify(err).about("find manifest copy", "", "")
 	}
-	page, err := list.page()
+	files, err := l.page(list)
 	if err != nil {
 		return at, fmt.Errorf("find manifest copy: %w", err)
 	}
-	if len(page.Files) > 0 {
-		at.FileID = manifest.FileID(page.Files[0].Id)
+	if len(files) > 0 {
+		at.FileID = manifest.FileID(files[0].Id)
 		return at, begin(at)
 	}
 	ids, e := d.reserve(ctx, 1, 1)
@@ -162,9 +163,9 @@ func (c *copying) pieces(ctx context.Context, method, address string, m *meta) (
 			}
 			return nil
 		})
-		if e != nil && e.Class == NotFound {
-			e.Class = Transient // the session is gone, not the file
-		}
+	}
+	if e == nil && f == nil {
+		return nil, &Error{Class: Transient, Err: errors.New("the upload session took all of it and gave no file")}
 	}
 	return f, e
 }
@@ -177,6 +178,10 @@ func (c *copying) request(ctx context.Context, writes int, u upload, further fun
 		resp, answer, err := s.post(ctx, u)
 		if err == nil && resp.StatusCode != http.StatusPermanentRedirect {
 			err = refusal(resp, answer)
+		}
+		if e := classify(err); writes == 0 && e != nil && e.noSession() {
+			e.Class = Permanent // the session is gone, not the file
+			return e
 		}
 		if err == nil && further != nil && (len(answer) == 0 || resp.StatusCode == http.StatusPermanentRedirect) {
 			return further(resp)

@@ -1,6 +1,8 @@
 package remote
 
 import (
+	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -66,13 +68,38 @@ type counter struct {
 // RoundTrip counts r and sends it.
 func (c *counter) RoundTrip(r *http.Request) (*http.Response, error) {
 	c.meter.requests.Add(1)
+	media := strings.Contains(r.URL.RawQuery, "alt=media")
 	switch {
 	case strings.Contains(r.URL.Path, batchPath):
-	case strings.Contains(r.URL.RawQuery, "alt=media"):
+	case media:
 		c.meter.calls.Add(1)
 		c.meter.units.Add(unitsMedia)
 	default:
 		c.meter.call(r.Method, r.URL.Path)
 	}
-	return c.next.RoundTrip(r)
+	resp, err := c.next.RoundTrip(r)
+	if err == nil && (!media || resp.StatusCode >= 300) {
+		resp.Body = &bounded{resp.Body, longestAnswer}
+	}
+	return resp, err
+}
+
+// longestAnswer is the most that is read of an answer that is no content,
+// bytes. A batch with ten pages of a listing has a tenth of it.
+const longestAnswer = 64 << 20
+
+// bounded is the body of an answer, which a server may not let grow for ever.
+type bounded struct {
+	io.ReadCloser
+	left int64
+}
+
+// Read reads on, as long as there is room.
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, errors.New("the answer is longer than any of Drive's")
+	}
+	n, err := b.ReadCloser.Read(p[:min(int64(len(p)), b.left)])
+	b.left -= int64(n)
+	return n, err
 }

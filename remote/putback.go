@@ -33,7 +33,7 @@ func (d *Drive) PutBack(ctx context.Context, fixes []Fix, done func(Fix, error))
 	})
 }
 
-// fix carries out the fixes.
+// fix carries out the fixes; do says what for.
 func (d *Drive) fix(ctx context.Context, fixes []Fix, do string, done func(Fix, error)) error {
 	calls := make([]*call, len(fixes))
 	of := make(map[*call]Fix, len(fixes))
@@ -47,15 +47,13 @@ func (d *Drive) fix(ctx context.Context, fixes []Fix, do string, done func(Fix, 
 			c = d.fixAgain(ctx, f, c)
 		}
 		if c.err != nil {
-			done(f, c.err.about("put back", f.Path, f.FileID))
+			done(f, c.err.about(do, f.Path, f.FileID))
 			return
 		}
-		d.opt.Log.Warn("put back", "path", string(f.Path), "id", f.FileID,
-			"moved", f.Parent != "", "renamed", f.Name != "", "trashed", f.Untrash)
 		done(f, nil)
 	})
 	if err != nil {
-		return classify(err).about("put back what was changed on Drive", "", "")
+		return classify(err).about(do, "", "")
 	}
 	return nil
 }
