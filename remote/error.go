@@ -136,6 +136,10 @@ func (e *Error) hint() string {
 			return ""
 		}
 		return "sign in with: acb auth"
+	case Transient:
+		if errors.As(e.Err, new(*url.Error)) {
+			return "is this machine online? Run it again then: what was done is kept"
+		}
 	}
 	if e.Status == http.StatusNotFound && e.Class == Transient {
 		return "this is not Drive's answer: look at [drive] endpoint, and at what is between here and there"

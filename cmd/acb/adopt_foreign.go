@@ -65,7 +65,7 @@ func (a *app) adoptForeign(ctx context.Context, f foreignFlags) error {
 	if err != nil || f.dryRun {
 		return err
 	}
-	if err := a.agree(f.yes, "Copy %s on Drive? The old ones stay as they are.", files); err != nil {
+	if err := a.agree(ctx, f.yes, "Copy %s on Drive? The old ones stay as they are.", files); err != nil {
 		return err
 	}
 	sum, err = s.CopyForeign(ctx, tree)

@@ -46,11 +46,16 @@ works while a backup runs, and sends nothing.
 }
 
 func (a *app) ls(f lsFlags, args []string) error {
-	_, known, err := a.read()
+	cfg, known, err := a.read()
 	if err != nil {
 		return err
 	}
 	defer known.Close()
+	if f.at == "" && len(args) == 0 {
+		if err := notEmpty(known, cfg); err != nil {
+			return err
+		}
+	}
 	run, err := a.runAt(known, f.at)
 	if err != nil {
 		return err

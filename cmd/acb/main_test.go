@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"io"
 	"os"
 	"sync/atomic"
 	"testing"
@@ -53,3 +56,24 @@ func TestInterruptible(t *testing.T) {
 		})
 	}
 }
+
+// An interrupt does not wait for a person who was asked something.
+func TestAskInterrupted(t *testing.T) {
+	in, person := io.Pipe()
+	defer person.Close() // ends the read that is left behind
+	ctx, interrupt := context.WithCancel(t.Context())
+	asked := make(chan string, 2) // the question, and the end of its line
+	a := &app{in: in, err: writerFunc(func(p []byte) { asked <- string(p); interrupt() })}
+	if _, err := a.ask(ctx, "Sure?"); !errors.Is(err, context.Canceled) || <-asked != "Sure?" {
+		t.Errorf("%v", err)
+	}
+	a = &app{in: bytes.NewBufferString("a b\r\nc"), err: io.Discard}
+	if line, err := a.ask(t.Context(), "Sure?"); line != "a b" || err != nil {
+		t.Errorf("%q, %v", line, err)
+	}
+}
+
+// A writerFunc is told what is written.
+type writerFunc func([]byte)
+
+func (f writerFunc) Write(p []byte) (int, error) { f(p); return len(p), nil }

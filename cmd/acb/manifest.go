@@ -87,10 +87,11 @@ func (a *app) tellWrong(err error) {
 	}
 	var broken *manifest.BrokenError
 	if errors.As(err, &broken) { // the way out is told once, at the end
-		a.warn("%s", plain(broken.What))
-		return
+		err = errors.New(broken.What)
 	}
-	a.warn("%s", plain(err.Error()))
+	for line := range strings.Lines(err.Error()) { // SQLite has some to say
+		a.warn("%s", plain(strings.TrimSuffix(line, "\n")))
+	}
 }
 
 func (a *app) manifestBackupCommand() *cobra.Command {

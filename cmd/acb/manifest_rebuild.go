@@ -62,7 +62,7 @@ func (a *app) rebuild(ctx context.Context, host string, yes bool) error {
 	}
 	file := manifestFile(cfg)
 	if backup.Healthy(file) {
-		if err := a.agree(yes, "The manifest %s is sound. Make it anew all the same?", plain(file)); err != nil {
+		if err := a.agree(ctx, yes, "The manifest %s is sound. Make it anew all the same?", plain(file)); err != nil {
 			return err
 		}
 	}
@@ -71,7 +71,7 @@ func (a *app) rebuild(ctx context.Context, host string, yes bool) error {
 		return err
 	}
 	if own := backup.Known(r.Older...); own != "" && own != found.Installation && host == "" {
-		err := a.agree(yes, "The host folder %q was made by another installation than this one. Go on with its backup here, and stop the other?", plain(found.Name))
+		err := a.agree(ctx, yes, "The host folder %q was made by another installation than this one. Go on with its backup here, and stop the other?", plain(found.Name))
 		if err != nil {
 			return err
 		}

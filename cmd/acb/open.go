@@ -163,8 +163,10 @@ func (a *app) openAs(command string, sign signer) (s *session, err error) {
 	return s, nil
 }
 
-// openLog begins the log of this run and takes old ones away.
+// openLog begins the log of this run and takes old ones away. What is logged
+// goes on to its end, whoever watches.
 func (a *app) openLog(s *session) (err error) {
+	outlivePipe()
 	cfg := s.config
 	id := runlog.NewID(a.now())
 	s.log, err = runlog.Open(cfg.Log.Dir, id, runlog.Options{Level: cfg.Log.Level, OnError: func(err error) { a.warn("%v", err) }})

@@ -1,12 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
@@ -93,7 +90,7 @@ func (a *app) purge(ctx context.Context, f purgeFlags, args []string) error {
 	if f.dryRun {
 		return a.finish(sum, s, scanFlags{dryRun: true, json: f.json})
 	}
-	if err := a.agree(f.yes, "Put %s into Drive's trash?", count(trashedFiles(todo), "file", "files")); err != nil {
+	if err := a.agree(ctx, f.yes, "Put %s into Drive's trash?", count(trashedFiles(todo), "file", "files")); err != nil {
 		return err
 	}
 	sum, err = s.CarryOutPurge(ctx, p)
@@ -148,7 +145,7 @@ func (a *app) purgeForGood(ctx context.Context, s *session, p backup.Purge, f pu
 	if f.dryRun {
 		return nil
 	}
-	err = a.agree(f.yes, "Remove for good %s %s, %s? Nothing brings them back.",
+	err = a.agree(ctx, f.yes, "Remove for good %s %s, %s? Nothing brings them back.",
 		count(int64(len(list)), "content", "contents"), what, humanize.IBytes(uint64(bytes)))
 	if err != nil {
 		return err
@@ -158,24 +155,4 @@ func (a *app) purgeForGood(ctx context.Context, s *session, p backup.Purge, f pu
 		a.warn("%v", err)
 	}
 	return a.finish(sum, s, scanFlags{json: f.json})
-}
-
-// agree asks whether to go on. Where nobody can be asked, --yes must have been
-// said.
-func (a *app) agree(yes bool, question string, args ...any) error {
-	if yes {
-		return nil
-	}
-	if !isTerminal(a.in) || !isTerminal(a.err) {
-		return &exitError{exitUsage, errors.New("nothing is done without your word: say --yes")}
-	}
-	fmt.Fprintf(a.err, question+" [y/N] ", args...)
-	line, err := bufio.NewReader(a.in).ReadString('\n')
-	if err == nil {
-		switch strings.ToLower(strings.TrimSpace(line)) {
-		case "y", "yes":
-			return nil
-		}
-	}
-	return &exitError{exitUsage, errors.New("nothing was done")}
 }

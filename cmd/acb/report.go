@@ -142,6 +142,7 @@ func changes(c *backup.Counts) string {
 		parts = append(parts, "nothing changed")
 	}
 	add(c.Unchanged, "unchanged")
+	add(c.Ignored, "ignored")
 	return strings.Join(parts, ", ")
 }
 
@@ -199,7 +200,7 @@ func (a *app) reportSource(src backup.SourceSummary) {
 	case scan.OK:
 	case scan.OtherFS:
 		fmt.Fprintf(a.err, "acb: source %s is on another file system than last time; nothing in it is trashed\n", path)
-		fmt.Fprintf(a.err, "acb: if this is right, say so once: acb scan --accept-source %s\n", path)
+		fmt.Fprintf(a.err, "acb: if this is right, say so once: acb scan --accept-source %s\n", plain(word(src.Path)))
 	case scan.Empty:
 		fmt.Fprintf(a.err, "acb: source %s is empty; nothing in it is trashed\n", path)
 	default:
@@ -210,10 +211,10 @@ func (a *app) reportSource(src backup.SourceSummary) {
 // reportHeld says what a guard holds back, an example, and what to do.
 func (a *app) reportHeld(h plan.Held, s *session) {
 	fmt.Fprintf(a.err, "acb: held back in %s: %s: %s, among them %s\n",
-		s.Sources[h.Source].Root, h.Guard, count(int64(h.Files()), "file", "files"), shown(h.Ops[0].Path))
+		plain(s.Sources[h.Source].Root), h.Guard, count(int64(h.Files()), "file", "files"), shown(h.Ops[0].Path))
 	switch {
 	case h.Guard == plan.Rebuilt:
-		fmt.Fprintf(a.err, "acb: bring it back with: acb restore %q --in-place\n", s.Sources[h.Source].Root)
+		fmt.Fprintf(a.err, "acb: bring it back with: acb restore %s --in-place\n", plain(word(s.Sources[h.Source].Root)))
 		fmt.Fprintln(a.err, "acb: or if it was deleted, let that through once: acb scan --allow-deletes")
 	case h.Guard.Lifts():
 		fmt.Fprintln(a.err, "acb: if this is right, let it through once: acb scan --allow-deletes")

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -81,7 +80,7 @@ that machine, whole. An acb.toml with [drive] and a sign-in are enough.
 
 func (a *app) restore(ctx context.Context, f restoreFlags, args []string) error {
 	if f.host != "" && f.inPlace && len(args) == 0 {
-		return &exitError{exitUsage, errors.New("restore --host --in-place: say which paths; for all of it, go on with its backup first: acb manifest rebuild --host " + f.host)}
+		return &exitError{exitUsage, errors.New("restore --host --in-place: say which paths; for all of it, go on with its backup first: acb manifest rebuild --host " + word(f.host))}
 	}
 	open := a.openView
 	if f.host != "" {
@@ -92,12 +91,17 @@ func (a *app) restore(ctx context.Context, f restoreFlags, args []string) error 
 		return err
 	}
 	defer s.Close()
+	if f.at == "" && f.host == "" && len(args) == 0 {
+		if err := notEmpty(s.known, s.config); err != nil {
+			return err
+		}
+	}
 	run, err := a.runAt(s.known, f.at)
 	if err != nil {
 		return err
 	}
 	if f.to == "" && !f.inPlace {
-		if err := a.askWhere(&f); err != nil {
+		if err := a.askWhere(ctx, &f); err != nil {
 			return err
 		}
 	}
@@ -124,16 +128,18 @@ func (a *app) restore(ctx context.Context, f restoreFlags, args []string) error 
 }
 
 // askWhere asks where to restore to, where there is somebody to ask.
-func (a *app) askWhere(f *restoreFlags) error {
+func (a *app) askWhere(ctx context.Context, f *restoreFlags) error {
 	if !isTerminal(a.in) || !isTerminal(a.err) {
 		return &exitError{exitUsage, errors.New("restore to where? Say --to FOLDER, or --in-place for where it was")}
 	}
-	fmt.Fprint(a.err, "Restore into which folder? (Enter alone: where it was; nothing there is written over) ")
-	line, err := bufio.NewReader(a.in).ReadString('\n')
-	if err != nil {
+	line, err := a.ask(ctx, "Restore into which folder? (Enter alone: where it was; nothing there is written over) ")
+	switch {
+	case ctx.Err() != nil:
+		return err
+	case err != nil:
 		return &exitError{exitUsage, errors.New("restore: no answer, nothing done")}
 	}
-	f.to = strings.TrimRight(line, "\r\n")
+	f.to = line
 	f.inPlace = f.to == ""
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/dustin/go-humanize"
@@ -65,8 +66,12 @@ func (a *app) reportRestore(sum *restore.Summary, f restoreFlags, err error) {
 			line(i)
 		}
 	}
-	list(len(sum.Problems), func(i int) {
-		p := sum.Problems[i]
+	problems := sum.Problems
+	if err != nil { // which is told at the end, once
+		problems = slices.DeleteFunc(slices.Clone(problems), func(p restore.Result) bool { return p.Err.Error() == err.Error() })
+	}
+	list(len(problems), func(i int) {
+		p := problems[i]
 		hint := ""
 		if errors.As(p.Err, new(*restore.NotFoundError)) {
 			hint = "; acb find NAME looks for names at any time"

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -30,7 +31,7 @@ func (a *app) showState(st *state) {
 		case l.Ended == nil:
 			how = "still running, or interrupted"
 		case len(l.Conditions) > 0:
-			how = fmt.Sprint(l.Conditions)
+			how = strings.ReplaceAll(strings.Join(l.Conditions, ", "), "_", " ")
 		}
 		fmt.Fprintf(a.out, "last run              %s: %s\n", local(l.Started), how)
 	}
@@ -41,7 +42,7 @@ func (a *app) showState(st *state) {
 		fmt.Fprintf(a.out, "uploads wait          %s\n", plain(st.Halt.Reason))
 	}
 	for _, s := range st.Sources {
-		fmt.Fprintf(a.out, "source                %s: %s, %s", s.Path, count(s.Files, "file", "files"), humanize.IBytes(uint64(s.Bytes)))
+		fmt.Fprintf(a.out, "source                %s: %s, %s", plain(s.Path), count(s.Files, "file", "files"), humanize.IBytes(uint64(s.Bytes)))
 		for _, n := range []struct {
 			n    int64
 			what string

@@ -82,7 +82,7 @@ func (a *app) undo(ctx context.Context, f undoFlags, arg string) error {
 	if f.dryRun {
 		return nil
 	}
-	if err := a.agree(f.yes, "Take back %s on Drive? The disk stays as it is.", count(int64(todo), "change", "changes")); err != nil {
+	if err := a.agree(ctx, f.yes, "Take back %s on Drive? The disk stays as it is.", count(int64(todo), "change", "changes")); err != nil {
 		return err
 	}
 	sum, err := s.Undo(ctx, run)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -28,10 +29,26 @@ func (a *app) readingConfig() (*config.Config, error) {
 func (a *app) view(cfg *config.Config) (*manifest.Reader, error) {
 	r, err := readManifest(manifestFile(cfg))
 	if err == nil && r == nil {
-		err = fmt.Errorf("there is no backup in %s yet: acb scan makes one; "+
-			"if there is one on Drive, acb manifest rebuild brings back what is known of it", cfg.State)
+		err = noBackup(cfg)
 	}
 	return r, err
+}
+
+func noBackup(cfg *config.Config) error {
+	return fmt.Errorf("there is no backup in %s yet: acb scan makes one; "+
+		"if there is one on Drive, acb manifest rebuild brings back what is known of it", cfg.State)
+}
+
+// notEmpty returns the error of a manifest that holds nothing now: a run has
+// begun one and did not get further, as where the state folder was lost.
+func notEmpty(r *manifest.Reader, cfg *config.Config) error {
+	now := r.At(manifest.Now)
+	folders, err1 := now.Folders(manifest.Root)
+	files, err2 := now.Files(manifest.Root)
+	if err := errors.Join(err1, err2); err != nil || len(folders)+len(files) > 0 {
+		return err
+	}
+	return noBackup(cfg)
 }
 
 // read opens what a command needs that only reads the manifest.

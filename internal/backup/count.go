@@ -157,6 +157,9 @@ func (r *run) countScan(s *scan.Counts) {
 
 func (r *run) countSkip(s scan.Skip) {
 	f := Failure{Path: s.Path, Reason: s.Class.String() + ": " + s.Reason}
+	if s.Class != scan.Vanished && s.Class != scan.OwnFile {
+		r.Log.Warn("not backed up", "path", string(f.Path), "reason", f.Reason)
+	}
 	switch {
 	case s.Class == scan.Vanished, s.Class == scan.Special, s.Class == scan.OwnFile:
 		// Nothing that could or should have been saved.
