@@ -82,12 +82,9 @@ func (e *Error) Error() string {
 	if b.Len() > 0 {
 		b.WriteString(": ")
 	}
-	switch {
-	case e.Status == 0 && e.Err != nil:
+	if e.Status == 0 && e.Err != nil {
 		b.WriteString(e.Err.Error())
-	case e.Message == "" && e.Reason == "":
-		fmt.Fprintf(&b, "%d %s", e.Status, http.StatusText(e.Status))
-	default:
+	} else {
 		b.WriteString(e.answer())
 	}
 	if h := e.hint(); h != "" {
@@ -137,12 +134,12 @@ func (e *Error) hint() string {
 		}
 		return "sign in with: acb auth"
 	case Transient:
-		if errors.As(e.Err, new(*url.Error)) {
+		switch {
+		case e.Status == http.StatusNotFound:
+			return "this is not Drive's answer: look at [drive] endpoint, and at what is between here and there"
+		case errors.As(e.Err, new(*url.Error)):
 			return "is this machine online? Run it again then: what was done is kept"
 		}
-	}
-	if e.Status == http.StatusNotFound && e.Class == Transient {
-		return "this is not Drive's answer: look at [drive] endpoint, and at what is between here and there"
 	}
 	return ""
 }
