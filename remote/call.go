@@ -78,3 +78,13 @@ func (d *Drive) do(ctx context.Context, c *call) (*drive.File, *Error) {
 func (d *Drive) get(ctx context.Context, id manifest.FileID, fields string) (*drive.File, *Error) {
 	return d.do(ctx, d.getCall(id, fields))
 }
+
+// occupant asks for the item that a create found under the id reserved for it.
+// One that was deleted since has used the id up: the error is of class BadID.
+func (d *Drive) occupant(ctx context.Context, id manifest.FileID, fields string) (*drive.File, *Error) {
+	f, e := d.get(ctx, id, fields)
+	if e != nil && e.Class == NotFound {
+		e.Class = BadID
+	}
+	return f, e
+}

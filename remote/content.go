@@ -144,13 +144,17 @@ func (s *sender) send(ctx context.Context) (*drive.File, error) {
 		if !errors.As(err, &e) {
 			return nil, err
 		}
-		switch {
-		case e.Class == Conflict && s.create:
+		if e.Class == Conflict && s.create {
 			f, err := s.adopt(ctx)
-			if f != nil || err != nil {
-				return f, err
+			if !errors.As(err, &e) || e.Class != BadID {
+				if f != nil || err != nil {
+					return f, err
+				}
+				s.create = false
+				continue
 			}
-			s.create = false
+		}
+		switch {
 		case e.Class == BadID && s.create && !renewed:
 			renewed = true
 			if err := s.run.renew(ctx, s.op); err != nil {
@@ -188,9 +192,10 @@ func (s *sender) matches(f *drive.File) bool {
 
 // adopt looks at the item that has our reserved id already, because the
 // answer to an earlier try was lost. It returns the file if it holds this
-// content, and nil if it holds another, which is then updated.
+// content, and nil if it holds another, which is then updated. The error is of
+// class BadID if the item was deleted since.
 func (s *sender) adopt(ctx context.Context) (*drive.File, error) {
-	f, e := s.run.d.get(ctx, s.op.FileID, fileFields)
+	f, e := s.run.d.occupant(ctx, s.op.FileID, fileFields)
 	if e != nil {
 		return nil, e
 	}

@@ -120,6 +120,11 @@ func (r *run) copyOf(ctx context.Context, c *call) (*drive.File, error) {
 	if e == nil {
 		return f, nil
 	}
+	if e.Class == Conflict {
+		if f, e = r.adoptCopy(ctx, op); e == nil {
+			return f, nil
+		}
+	}
 	again := e.Status == http.StatusBadRequest && oddTime(op.Stat.ModTime, r.d.opt.Now())
 	if e.Class == BadID {
 		if err := r.renew(ctx, op); err != nil {
@@ -144,8 +149,10 @@ func (r *run) copyOf(ctx context.Context, c *call) (*drive.File, error) {
 		}
 	}
 	switch {
-	case e.Class == Conflict:
-		return r.adoptCopy(ctx, op)
+	case e.Class == Conflict: // of the new id
+		if f, e = r.adoptCopy(ctx, op); e == nil {
+			return f, nil
+		}
 	case e.Class == NotFound:
 		return nil, r.whichIsGone(ctx, op, e)
 	case e.Reason == reasonCrowded: // which no upload mends
@@ -157,15 +164,12 @@ func (r *run) copyOf(ctx context.Context, c *call) (*drive.File, error) {
 
 // adoptCopy takes over the item that has a Copy's reserved id already: the
 // answer to an earlier try was lost.
-func (r *run) adoptCopy(ctx context.Context, op *plan.Op) (*drive.File, error) {
-	f, e := r.d.get(ctx, op.FileID, "name,"+fileFields)
+func (r *run) adoptCopy(ctx context.Context, op *plan.Op) (*drive.File, *Error) {
+	f, e := r.d.occupant(ctx, op.FileID, "name,"+fileFields)
 	if name := EncodeName(op.Name, op.Stat.Kind); e == nil && f.Name != name {
 		f, e = r.d.do(ctx, r.d.patchCall(op.FileID, &meta{Name: name}, fileFields))
 	}
-	if e != nil {
-		return nil, e
-	}
-	return f, nil
+	return f, e
 }
 
 // whichIsGone tells whether Drive lacks the folder for a copy or its original.

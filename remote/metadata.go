@@ -191,9 +191,13 @@ func (r *run) resend(ctx context.Context, op *plan.Op) {
 // redo does what is left to do when an operation's call was refused with e:
 // it returns the item as it is after all, or why that cannot be.
 func (r *run) redo(ctx context.Context, op *plan.Op, e *Error) (*drive.File, error) {
+	if e.Class == Conflict && op.Kind == plan.CreateFolder {
+		var f *drive.File
+		if f, e = r.adoptFolder(ctx, op); e == nil {
+			return f, nil
+		}
+	}
 	switch {
-	case e.Class == Conflict && op.Kind == plan.CreateFolder:
-		return r.adoptFolder(ctx, op)
 	case e.Class == BadID && op.Kind == plan.CreateFolder:
 		if err := r.renew(ctx, op); err != nil {
 			return nil, err
@@ -228,15 +232,12 @@ func (r *run) doFor(ctx context.Context, op *plan.Op, c *call) (*drive.File, err
 
 // adoptFolder takes over a folder that exists under the id reserved for it:
 // the answer to an earlier try was lost.
-func (r *run) adoptFolder(ctx context.Context, op *plan.Op) (*drive.File, error) {
-	f, e := r.d.get(ctx, op.FileID, "name,"+folderFields)
+func (r *run) adoptFolder(ctx context.Context, op *plan.Op) (*drive.File, *Error) {
+	f, e := r.d.occupant(ctx, op.FileID, "name,"+folderFields)
 	if e == nil && f.Name != EncodeName(op.Name, manifest.Dir) {
 		f, e = r.d.do(ctx, r.d.patchCall(op.FileID, &meta{Name: EncodeName(op.Name, manifest.Dir)}, folderFields))
 	}
-	if e != nil {
-		return nil, e
-	}
-	return f, nil
+	return f, e
 }
 
 // replace finds out which of the items that an operation names is not where

@@ -109,6 +109,21 @@ func (w *world) killAt(n int, f drivetest.Fault) (hit bool) {
 	return hit
 }
 
+// killIn makes a run that dies once the request that is the one is on its way.
+func (w *world) killIn(is func(drivetest.Info) bool) (hit bool) {
+	w.t.Helper()
+	at := fastDir(w.t)
+	hit = w.endAt(is, func() {
+		w.keep(copyState(filepath.Dir(w.manifest), at))
+		w.srv.Inject(drivetest.Always(drivetest.Cut))
+	})
+	w.srv.Inject(nil)
+	if hit {
+		w.restore(at)
+	}
+	return hit
+}
+
 // tearLog adds to a manifest's log what a power cut leaves of a write that was
 // not synced: the beginning of it, and then whatever was on the disk.
 func tearLog(path string) error {
@@ -179,7 +194,7 @@ func (w *world) endAt(is func(drivetest.Info) bool, then func()) (hit bool) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var once sync.Once
-	w.srv.OnRequest(func(_ int, r drivetest.Info) {
+	w.hook(func(r drivetest.Info) {
 		if is(r) {
 			once.Do(func() { hit = true; then(); cancel() })
 		}
@@ -190,6 +205,19 @@ func (w *world) endAt(is func(drivetest.Info) bool, then func()) (hit bool) {
 		w.t.Fatalf("interrupted: %v", err)
 	}
 	return hit
+}
+
+// hook has f, if any, and who watches told of each request.
+func (w *world) hook(f func(drivetest.Info)) {
+	watch := w.watch
+	w.srv.OnRequest(func(_ int, r drivetest.Info) {
+		if watch != nil {
+			watch()
+		}
+		if f != nil {
+			f(r)
+		}
+	})
 }
 
 // mended demands that one more run puts everything right, that it sends

@@ -24,11 +24,23 @@ type place struct {
 // A look is what a file looks like, wherever it is.
 type look struct{ size, modTime int64 }
 
+func lookOf(st manifest.Stat) look { return look{st.Size, st.ModTime} }
+
+// knownBy is what a file is known again by.
+type knownBy int
+
+const (
+	both knownBy = iota
+	looks
+	placeOnly
+)
+
 // resume has what is planned now go on where an earlier run was stopped: an
 // upload takes over the id that was reserved for it, and what was sent of it
-// in a session. A file is known again by its place, a half-sent one also by
+// in a session. A file is known again by its place, a half-sent one rather by
 // its looks, for it may have been moved; remote proves that it is the same.
-// What nobody goes on with is forgotten, unless this run has not looked there.
+// What is at the place of a half-sent file that nobody meets goes on with its
+// id alone. What nobody goes on with is forgotten, unless this run has not looked there.
 func (r *run) resume() error {
 	if len(r.half) == 0 {
 		return nil
@@ -43,19 +55,23 @@ func (r *run) resume() error {
 			continue
 		}
 		byPlace[place{in.Folder, in.Name}] = in
-		if st := in.Session.Stat; in.Session.Address != "" {
-			byLook[look{st.Size, st.ModTime}] = in
+		if in.Session.Address != "" {
+			byLook[lookOf(in.Session.Stat)] = in
 		}
 	}
 	taken := make(map[*manifest.Intent]bool)
-	find := func(op *plan.Op, moved bool) *manifest.Intent {
+	find := func(op *plan.Op, by knownBy) *manifest.Intent {
 		var in *manifest.Intent
 		switch op.Kind {
 		case plan.Update:
 			in = byID[op.FileID]
 		case plan.Upload, plan.Copy:
-			if in = byPlace[place{op.Parent, op.Name}]; moved {
-				in = byLook[look{op.Stat.Size, op.Stat.ModTime}]
+			in = byPlace[place{op.Parent, op.Name}]
+			switch {
+			case by == looks:
+				in = byLook[lookOf(op.Stat)]
+			case by == both && in != nil && in.Session.Address != "" && lookOf(in.Session.Stat) != lookOf(op.Stat):
+				return nil
 			}
 		}
 		if in == nil || taken[in] || r.journal.intents[op].seq != 0 {
@@ -64,17 +80,17 @@ func (r *run) resume() error {
 		taken[in] = true
 		return in
 	}
-	for _, moved := range []bool{false, true} {
+	for _, by := range []knownBy{both, looks, placeOnly} {
 		for _, stage := range r.planned.Stages {
 			for _, op := range stage {
-				if in := find(op, moved); in != nil {
+				if in := find(op, by); in != nil {
 					r.journal.goOn(op, in)
 				}
 			}
 		}
 		for _, h := range r.planned.Held {
 			for _, op := range h.Ops {
-				find(op, moved)
+				find(op, by)
 			}
 		}
 	}

@@ -31,14 +31,9 @@ func big(text string) string { return strings.Repeat(text, bigSize/len(text)) }
 // killAtChunk makes a run that dies when chunk n of an upload begins.
 func (w *world) killAtChunk(n int) {
 	w.t.Helper()
-	at := fastDir(w.t)
-	died := false
-	w.endAt(w.chunk(n), func() { died = true; w.keep(copyState(filepath.Dir(w.manifest), at)) })
-	if !died {
+	if !w.killIn(w.chunk(n)) {
 		w.t.Fatalf("there was no chunk %d", n)
 	}
-	w.must(os.RemoveAll(filepath.Dir(w.manifest)))
-	w.must(copyState(at, filepath.Dir(w.manifest)))
 }
 
 // chunk picks chunk n of the uploads to come.
@@ -90,6 +85,10 @@ func TestHalfSent(t *testing.T) {
 		{"killed twice more", func(w *world) { w.killAtChunk(0); w.killAtChunk(0) }, bigSize, false},
 		{"interrupted", func(w *world) { w.endAt(w.chunk(0), func() {}) }, bigSize, false},
 		{"renamed", func(w *world) { w.rename("docs/d/big", "docs/d/large") }, bigSize, true},
+		{"renamed, another file in its place", func(w *world) {
+			w.rename("docs/d/big", "docs/d/large")
+			w.write("docs/d/big", "another")
+		}, bigSize + int64(len("another")), true},
 		{"moved to a new folder", func(w *world) { w.rename("docs/d/big", "docs/e/big") }, bigSize, true},
 		{"moved to another source, folder removed", func(w *world) { w.rename("docs/d/big", "pics/b"); w.remove("docs/d") }, bigSize, true},
 		{"folder renamed", func(w *world) { w.rename("docs/d", "docs/e") }, bigSize, false},

@@ -81,8 +81,9 @@ func (r *run) goesOn(in manifest.Intent, s remote.State) bool {
 	return false
 }
 
-// settledFolders returns the folders that files were to be put into, as the
-// manifest and Drive have them.
+// settledFolders returns the folders that files and folders were to be put
+// into, as the manifest and Drive have them. One that was made in a folder
+// which is not there any more is made anew with that.
 func (r *run) settledFolders(intents []manifest.Intent, states map[manifest.FileID]remote.State) (map[manifest.FolderID]manifest.FileID, error) {
 	lay, err := knownLayout(r.Store)
 	if err != nil {
@@ -94,22 +95,32 @@ func (r *run) settledFolders(intents []manifest.Intent, states map[manifest.File
 	}
 	defer known.Close()
 	folders := map[manifest.FolderID]manifest.FileID{manifest.Root: lay.Host}
+	look := func(id manifest.FolderID) error {
+		if folders[id] != "" {
+			return nil
+		}
+		row, ok, err := known.Row(id)
+		if ok {
+			folders[id] = row.FileID
+		}
+		return err
+	}
 	for _, in := range intents {
-		if in.Kind == manifest.CreateFolder {
-			if s := states[idOf(in)]; !s.Absent && !s.Trashed {
-				folders[in.NewFolder.ID] = idOf(in)
-			}
+		if in.Kind != manifest.CreateFolder {
 			continue
 		}
-		if in.Kind == manifest.ChangeItem || folders[in.Folder] != "" {
-			continue
-		}
-		row, ok, err := known.Row(in.Folder)
-		if err != nil {
+		if err := look(in.NewFolder.Parent); err != nil {
 			return nil, err
 		}
-		if ok {
-			folders[in.Folder] = row.FileID
+		if s := states[idOf(in)]; !s.Absent && !s.Explicit && folders[in.NewFolder.Parent] != "" {
+			folders[in.NewFolder.ID] = idOf(in)
+		}
+	}
+	for _, in := range intents {
+		if in.Kind == manifest.CreateFile || in.Kind == manifest.UpdateFile {
+			if err := look(in.Folder); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return folders, nil
@@ -160,7 +171,7 @@ func changed(known *manifest.Reader, folders map[manifest.FolderID]manifest.File
 	var name string
 	switch step.Kind {
 	case manifest.Drop, manifest.DropFolder:
-		return step, s.Absent || s.Trashed, nil
+		return step, s.Absent || s.Explicit, nil
 	case manifest.PutFolder:
 		in, name = step.Dir.Parent, step.Dir.Name
 	default:
@@ -204,13 +215,14 @@ func idOf(in manifest.Intent) manifest.FileID {
 
 // settled says what an intent changed in the tree, and whether it did. What
 // is taken over is marked racy and carries Drive's own sums, so that the scan
-// compares the file on disk with them before anything counts as saved.
+// compares the file on disk with them before anything counts as saved. What
+// is in the trash for a folder above it only comes back with that folder.
 func settled(in manifest.Intent, s remote.State, folders map[manifest.FolderID]manifest.FileID) (manifest.Step, bool) {
-	if s.Absent || s.Trashed {
+	if s.Absent || s.Explicit {
 		return manifest.Step{}, false
 	}
 	if in.Kind == manifest.CreateFolder {
-		return manifest.Step{Kind: manifest.PutFolder, Dir: in.NewFolder}, true
+		return manifest.Step{Kind: manifest.PutFolder, Dir: in.NewFolder}, folders[in.NewFolder.ID] == idOf(in)
 	}
 	if in.Kind == manifest.UpdateFile && s.HeadRevision == in.HeadRevision {
 		return manifest.Step{}, false

@@ -1,6 +1,7 @@
 package backup_test
 
 import (
+	"fmt"
 	"os"
 	"testing"
 
@@ -67,4 +68,98 @@ func TestMoveUnheardAndReplaced(t *testing.T) {
 	w.ok()
 	w.compare()
 	w.quiet()
+}
+
+// TestMadeUnheardThenTrashed has a run die whose last request is carried out,
+// and somebody trash or delete a folder before the next one. What was made in
+// it comes back with it or is made anew, and is there once.
+func TestMadeUnheardThenTrashed(t *testing.T) {
+	for _, dir := range []string{"docs/d", "docs/d/new", "docs/d/new/sub"} {
+		for name, act := range map[string]func(*drivetest.Server, string) error{"trashed": (*drivetest.Server).Trash, "deleted": (*drivetest.Server).Delete} {
+			t.Run(dir+" "+name, func(t *testing.T) {
+				t.Parallel()
+				for n, hit := 0, true; hit && !t.Failed(); n++ {
+					w := newWorld(t, drivetest.Options{Unsettled: unsettled(uint64(n) * 0x9e3779b97f4a7c15)}, "docs")
+					w.write("docs/d/old", "old")
+					w.ok()
+					w.write("docs/d/new/sub/file", "a file")
+					w.write("docs/d/new/file", "another file")
+					hit = w.killAfter(n)
+					if at, ok := w.srv.Tree("root")[topName+"/"+hostName+"/"+drivePath(w.path(dir))]; ok {
+						w.must(act(w.srv, at.ID))
+					}
+					w.checkDrive = 1 // always
+					w.ok()
+					w.compare()
+					w.checkDrive = 0
+					w.quiet()
+					if t.Failed() {
+						t.Errorf("killed at request %d", n)
+					}
+					w.srv.Close()
+				}
+			})
+		}
+	}
+}
+
+// TestTrashUnheardAndFolderTrashed has a trash not be carried out, and somebody
+// trash the folder above. The folder comes back, and the file does not.
+func TestTrashUnheardAndFolderTrashed(t *testing.T) {
+	w := newWorld(t, drivetest.Options{}, "docs")
+	w.write("docs/d/f", "a file")
+	w.write("docs/d/g", "another")
+	w.ok()
+	w.remove("docs/d/f")
+	w.killBefore(1)
+	w.must(w.srv.Trash(w.node("docs/d").ID))
+	w.ok(w.due)
+	w.compare()
+	w.quiet()
+}
+
+// TestMadeUnheardThenDeleted has something be made whose answer is lost, and
+// somebody delete it for good before the next run. Its id cannot be used again,
+// and so it is made under another one.
+func TestMadeUnheardThenDeleted(t *testing.T) {
+	once := func(w *world, _ int) bool { return !w.killIn(w.chunk(2)) }
+	for _, c := range []struct {
+		name, content string
+		kill          func(w *world, n int) (more bool)
+	}{
+		{"small", "a file", (*world).killAfter}, {"copy", sameText, (*world).killAfter}, {"large", aboveText("large"), once},
+	} {
+		for _, o := range []drivetest.Unsettled{{}, {ConflictAtEnd: true}, {DeletedIDUnusable: true}} {
+			t.Run(fmt.Sprintf("%s %v %v", c.name, o.ConflictAtEnd, o.DeletedIDUnusable), func(t *testing.T) {
+				t.Parallel()
+				deleted := 0
+				for n, more := 0, true; more && !t.Failed(); n++ {
+					w := newWorld(t, drivetest.Options{Unsettled: o}, "docs")
+					w.write("docs/same", sameText)
+					w.ok()
+					ids := w.items()
+					w.write("docs/file", c.content)
+					more = c.kill(w, n)
+					for _, made := range w.srv.Tree("root") {
+						if !ids[made.ID] && made.Kind == "file" {
+							deleted++
+							w.must(w.srv.Delete(made.ID))
+						}
+					}
+					w.checkDrive = 1 // always
+					w.ok()
+					w.compare()
+					w.checkDrive = 0
+					w.quiet()
+					if t.Failed() {
+						t.Errorf("killed at request %d", n)
+					}
+					w.srv.Close()
+				}
+				if deleted == 0 {
+					t.Error("nothing was deleted")
+				}
+			})
+		}
+	}
 }

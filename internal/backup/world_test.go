@@ -43,7 +43,11 @@ type world struct {
 	signIn   func() (*http.Client, func() int64) // for one run; nil: the look-alike's own client
 	days     int                                 // that due has let pass
 
-	copyLimit int64 // of the manifest's copy on Drive
+	copyLimit  int64 // of the manifest's copy on Drive
+	binding    backup.Binding
+	checkDrive time.Duration // how often Drive is asked what others did
+
+	watch func() // is told of each request
 
 	mu    sync.Mutex
 	ahead time.Duration // what remote has slept
@@ -143,7 +147,7 @@ func (w *world) open(store *manifest.Store, change ...func(*backup.Backup)) *bac
 	b := &backup.Backup{
 		Scan:   scan.Options{Now: w.now, Settle: w.settle, Rehash: -1},
 		Limits: w.limits, Store: store, Drive: drive, Log: log, TokenRequests: tokens,
-		CopyLimit: w.copyLimit,
+		CopyLimit: w.copyLimit, Binding: w.binding, CheckDrive: w.checkDrive,
 	}
 	for _, s := range w.sources {
 		p, err := scan.PathOf(s)
