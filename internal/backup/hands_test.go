@@ -1,7 +1,6 @@
 package backup_test
 
 import (
-	"context"
 	"errors"
 	"io/fs"
 	"maps"
@@ -144,14 +143,12 @@ func (w *world) touched(hand, edit string) {
 	}
 }
 
-// otherHands lets somebody else act at random on what acb has made, and then
-// touches everything on the disk, so that acb looks at each file once more.
-// What it must do then is to have each on Drive as it is on disk, once. The
-// folders it is not led to look at stay as the other hand left them, so that
-// hands do not move those or rename them.
-func (tr *trial) otherHands() {
+// otherHands lets somebody else act at random on what acb has made, and do
+// anything at all if they may. Else what they do is seen by whoever looks at each file once
+// more: folders that nothing leads acb to stay as the other hand left them, so
+// that hands do not move those or rename them.
+func (tr *trial) otherHands(anything bool) {
 	tr.t.Helper()
-	tr.run(context.Background()) // there is something
 	for range 1 + tr.rng.IntN(4) {
 		tree := tr.srv.Tree(tr.host().ID)
 		paths := slices.Sorted(maps.Keys(tree))
@@ -159,31 +156,38 @@ func (tr *trial) otherHands() {
 			break // all of it is in the bin
 		}
 		at := paths[tr.rng.IntN(len(paths))]
-		n, disk := tree[at], tr.onDisk()
-		if n.Kind == "folder" && !holds(disk, at) {
+		n := tree[at]
+		if !anything && n.Kind == "folder" && !holds(tr.onDisk(), at) {
 			continue // nothing would lead acb to it
 		}
 		within := tree[paths[tr.rng.IntN(len(paths))]]
-		switch act := tr.rng.IntN(5); {
+		switch act := tr.rng.IntN(6); {
 		case act == 0:
 			tr.hand.say("-- other hands trash %s", at)
 			tr.must(tr.srv.Trash(n.ID))
 		case act == 1:
 			tr.hand.say("-- other hands delete %s", at)
 			tr.must(tr.srv.Delete(n.ID))
-		case n.Kind != "file":
-		case act == 2 && within.Kind == "folder":
-			tr.hand.say("-- other hands move %s into %s", at, within.Name)
-			tr.must(tr.srv.Move(n.ID, within.ID))
-		case act == 3:
-			tr.hand.say("-- other hands rename %s", at)
-			tr.must(tr.srv.Rename(n.ID, "theirs "+n.ID))
+		case act == 2 && anything:
+			tr.hand.say("-- other hands empty the bin")
+			tr.srv.EmptyTrash()
+		case n.Kind != "file" && !anything:
+		case act == 3 && within.Kind == "folder":
+			if err := tr.srv.Move(n.ID, within.ID); err == nil { // not into what is in it
+				tr.hand.say("-- other hands move %s into %s", at, within.Name)
+			}
 		case act == 4:
+			name := "theirs " + n.ID
+			if anything && tr.rng.IntN(2) == 0 {
+				name = within.Name
+			}
+			tr.hand.say("-- other hands rename %s to %q", at, name)
+			tr.must(tr.srv.Rename(n.ID, name))
+		case act == 5 && n.Kind == "file":
 			tr.hand.say("-- other hands write into %s", at)
 			tr.must(tr.srv.SetContent(n.ID, []byte("theirs "+at)))
 		}
 	}
-	tr.touchAll()
 }
 
 // holds reports whether there is a file on disk in a folder on Drive.

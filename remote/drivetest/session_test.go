@@ -198,3 +198,36 @@ func TestSetModifiedDateIsIgnored(t *testing.T) {
 	}
 	w.want(400, "PATCH", "/upload/drive/v3/files/"+id+address+"maybe", "{}")
 }
+
+// TestHalfSent tells what Drive has of a session, until it ends.
+func TestHalfSent(t *testing.T) {
+	w := start(t)
+	old := w.file("old", "root", "old")
+	content := repeat(kib256) + "end"
+	make := w.session(`{"name":"x","appProperties":{"k":"v"}}`, fmt.Sprintf("X-Upload-Content-Length: %d", len(content)))
+	location := w.want(200, "PATCH", "/upload/drive/v3/files/"+old+"?uploadType=resumable", "").header.Get("Location")
+	w.want(308, "PUT", make, content[:kib256], fmt.Sprintf("Content-Range: bytes 0-%d/%d", kib256-1, len(content)))
+	half := func() []drivetest.HalfSent {
+		t.Helper()
+		list, err := w.d.HalfSent()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	list := half()
+	if len(list) != 2 || list[0].Key == list[1].Key {
+		t.Fatalf("half-sent: %+v", list)
+	}
+	if h := list[0]; h.Replaces || h.AppProps["k"] != "v" || h.Total != int64(len(content)) || h.Stored != kib256 || h.MD5 != sumOf([]byte(content[:kib256])) {
+		t.Errorf("new: %+v", h)
+	}
+	if h := list[1]; !h.Replaces || h.FileID != old || h.Total != -1 || h.Stored != 0 || h.MD5 != sumOf(nil) {
+		t.Errorf("update: %+v", h)
+	}
+	w.want(200, "PUT", make, content[kib256:], fmt.Sprintf("Content-Range: bytes %d-%d/%d", kib256, len(content)-1, len(content)))
+	w.do("DELETE", location, "")
+	if list := half(); len(list) > 0 {
+		t.Errorf("over, and yet half-sent: %+v", list)
+	}
+}
