@@ -112,6 +112,10 @@ func (d *Drive) stream(ctx context.Context, b Blob, from, to int64, abuse bool, 
 	return w.cause(d.receive(req, status, to-from, out))
 }
 
+// downloadBuffer is the most that is taken off a connection and handed on at
+// once, in bytes.
+const downloadBuffer = 256 << 10
+
 // receive sends req and copies the n bytes that it asks for.
 func (d *Drive) receive(req *http.Request, status int, n int64, out *sink) error {
 	resp, err := d.http.Do(req)
@@ -126,10 +130,9 @@ func (d *Drive) receive(req *http.Request, status int, n int64, out *sink) error
 		return &Error{Class: Permanent, Status: resp.StatusCode, Reason: "otherContent",
 			Message: fmt.Sprintf("asked for %d bytes, the answer is of %d", n, resp.ContentLength)}
 	}
-	if _, err := io.CopyN(out, resp.Body, n); err == io.EOF {
+	got, err := io.CopyBuffer(out, io.LimitReader(resp.Body, n), make([]byte, min(n, downloadBuffer)))
+	if err == nil && got < n {
 		return io.ErrUnexpectedEOF
-	} else if err != nil {
-		return err
 	}
-	return nil
+	return err
 }

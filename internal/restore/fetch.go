@@ -19,6 +19,9 @@ import (
 // at a time, and the most that an interruption costs, in bytes.
 const largePart = 16 << 20
 
+// readBack is how much of a large file is read at once for its sum, in bytes.
+const readBack = 128 << 10
+
 // maxLink bounds what is fetched of a symlink's target, in bytes: longer than
 // any system allows.
 const maxLink = 64 << 10
@@ -154,8 +157,10 @@ func (r *run) fetchPart(ctx context.Context, t *task, p *part, s *manifest.Proof
 					continue
 				}
 				from, to := p.span(i)
-				err := r.download(ctx, t, from, to, io.NewOffsetWriter(p.f, from))
+				w := newSegmentWriter(p.f, from)
+				err := r.download(ctx, t, from, to, w)
 				if err == nil {
+					w.begin()
 					err = p.arrived(i)
 				}
 				if err != nil {
@@ -165,6 +170,7 @@ func (r *run) fetchPart(ctx context.Context, t *task, p *part, s *manifest.Proof
 			}
 		})
 	}
+	buf := make([]byte, min(readBack, p.segment))
 	for i := range p.done {
 		select {
 		case <-p.done[i]:
@@ -172,7 +178,7 @@ func (r *run) fetchPart(ctx context.Context, t *task, p *part, s *manifest.Proof
 			return context.Cause(ctx)
 		}
 		from, to := p.span(i)
-		if _, err := io.Copy(s, readerOf(ctx, io.NewSectionReader(p.f, from, to-from))); err != nil {
+		if _, err := io.CopyBuffer(s, readerOf(ctx, io.NewSectionReader(p.f, from, to-from)), buf); err != nil {
 			stop(err) // unless one that fetches has failed before, which ended the copy
 			return context.Cause(ctx)
 		}
