@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
+
+	"github.com/autocloudbackup/acb/remote/drivetest"
 )
 
 // An install is acb set up for one tree: configuration, state folder, and the
@@ -72,9 +75,12 @@ max_delete = "100%%"
 	return nil
 }
 
-// scan is the command to measure.
-func (in install) scan(flags ...string) command {
-	c := command{args: append([]string{in.acb, "scan", "-q", "--config", in.config()}, flags...)}
+// scan is a run, to be measured.
+func (in install) scan(flags ...string) command { return in.command("scan", flags...) }
+
+// command is one of acb's commands, to be measured.
+func (in install) command(name string, args ...string) command {
+	c := command{args: append([]string{in.acb, name, "-q", "--config", in.config()}, args...)}
 	if in.front != nil {
 		c.env = in.front.env(in.dir)
 	}
@@ -93,6 +99,25 @@ func (in install) withDrive(ctx context.Context, f func(*lookAlike) error) error
 		return err
 	}
 	return f(l)
+}
+
+// serving runs f while a look-alike with the state of the install runs in this
+// process, where f can be its other hands, and acb is configured for it.
+func (in install) serving(o drivetest.Options, f func(*drivetest.Server) error) error {
+	o.Dir, o.NoSHA, o.TokenLife, o.LogSize = in.drive(), true, 24*time.Hour, -1
+	d, err := drivetest.New(o)
+	if err != nil {
+		return err
+	}
+	s, err := drivetest.Listen(d)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if err := in.write(&lookAlike{greeting: greet(s, detour{})}); err != nil {
+		return err
+	}
+	return f(s)
 }
 
 // settleRuns is how many runs it may take until one asks for nothing.

@@ -48,6 +48,7 @@ var parts = []struct {
 	}},
 	{"first", (*bench).first},
 	{"restore", (*bench).restore},
+	{"verify", (*bench).verify},
 	{"million", func(b *bench, ctx context.Context) error {
 		return b.unchanged(ctx, million, unchangedLimits{wall: 0.75, cpu: 1.3, cold: 0.65, peak: 64})
 	}},
@@ -62,6 +63,8 @@ func main() {
 		err = serveLookAlike(args[1], os.Stdin, os.Stdout)
 	case len(args) > 1 && args[0] == hashFloorFlag:
 		err = hashFloor(args[1:])
+	case len(args) == 4 && args[0] == downloadFlag:
+		err = download(args[1], args[2], args[3])
 	default:
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 		defer stop()

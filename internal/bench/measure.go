@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -76,6 +77,31 @@ func measureChild(args []string, out io.Writer) error {
 		Wall: wall.Seconds(), CPU: (st.UserTime() + st.SystemTime()).Seconds(), Peak: peakMemory(st),
 		Code: st.ExitCode(), Message: lastBytes(tail.String(), 600),
 	})
+}
+
+// firstLine starts c and returns after how many seconds it has written its first
+// line to stdout. Then it ends it.
+func (c command) firstLine(ctx context.Context) (float64, error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	cmd := exec.CommandContext(ctx, c.args[0], c.args[1:]...)
+	cmd.Env = append(os.Environ(), c.env...)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return 0, err
+	}
+	start := time.Now()
+	if err := cmd.Start(); err != nil {
+		return 0, err
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	took := time.Since(start)
+	stop()
+	_ = cmd.Wait() // it was killed
+	if err != nil {
+		return 0, fmt.Errorf("run %s: its first line %q: %w", c, line, err)
+	}
+	return took.Seconds(), nil
 }
 
 func lastBytes(s string, n int) string { return strings.TrimSpace(s[max(0, len(s)-n):]) }

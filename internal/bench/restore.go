@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/autocloudbackup/acb/remote/drivetest"
@@ -31,135 +33,134 @@ func (b *bench) restore(ctx context.Context) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	small, err := b.restored(ctx, filepath.Join(dir, "small"), restoredTree, restoreLatency)
+	small, err := b.restoreSmall(ctx, filepath.Join(dir, "small"))
 	if err != nil {
 		return err
 	}
-	floor := restoreLatency.Seconds() * float64(restoredTree.Files) / restoreTransfers
-	b.report.add(row{
-		what:  fmt.Sprintf("restore of %d files at %s, of what the latency allows", restoredTree.Files, restoreLatency),
-		floor: seconds(floor), acb: seconds(small.Wall), value: 100 * floor / small.Wall, sign: atLeast, limit: 90, unit: "%",
-	})
-	large, err := b.restored(ctx, filepath.Join(dir, "large"), restoredLarge, 0)
+	large, err := b.restoreLarge(ctx, filepath.Join(dir, "large"))
 	if err != nil {
 		return err
 	}
-	b.report.add(row{
-		what: "restore of 1 GiB, of the look-alike's own speed into a file", floor: seconds(large.floor), acb: seconds(large.Wall),
-		value: 100 * large.floor / large.Wall, sign: atLeast, limit: 90, unit: "%",
-	})
 	for _, r := range []struct {
 		what string
-		usage
-	}{{fmt.Sprintf("%d files", restoredTree.Files), small.usage}, {"1 GiB", large.usage}} {
-		b.report.add(row{what: "restore of " + r.what + ", peak memory", acb: megabytes(peak(r.usage)), value: peak(r.usage) / 1e6, sign: atMost, limit: 64, unit: "MB"})
+		peak float64
+	}{{fmt.Sprintf("%d files", restoredTree.Files), peak(small)}, {"1 GiB", slices.Max(pick(large.what, peak))}} {
+		b.report.add(row{what: "restore of " + r.what + ", peak memory", acb: megabytes(r.peak), value: r.peak / 1e6, sign: atMost, limit: 64, unit: "MB"})
 	}
 	return nil
 }
 
-// A comeback is what a restore took, and how long the same bytes take with
-// one plain request into a file.
-type comeback struct {
-	usage
-	floor float64 // seconds; of one file only
+// restoreSmall brings many small files back, over a line on which each request
+// takes a while: that decides, not the machine.
+func (b *bench) restoreSmall(ctx context.Context, dir string) (u usage, err error) {
+	b.report.section("restore: %d files of up to %d KiB, %s a request", restoredTree.Files, restoredTree.MaxSize>>10, restoreLatency)
+	in, err := b.saved(ctx, dir, restoredTree)
+	if err != nil {
+		return u, err
+	}
+	err = in.serving(drivetest.Options{Throttle: drivetest.Throttle{Latency: restoreLatency}}, func(*drivetest.Server) (err error) {
+		u, err = in.command("restore", "--to", filepath.Join(dir, "to")).run(ctx)
+		return err
+	})
+	floor := restoreLatency.Seconds() * float64(restoredTree.Files) / restoreTransfers
+	if err == nil {
+		b.report.add(row{
+			what:  fmt.Sprintf("restore of %d files at %s, of what the latency allows", restoredTree.Files, restoreLatency),
+			floor: seconds(floor), acb: seconds(u.Wall), value: 100 * floor / u.Wall, sign: atLeast, limit: 90, unit: "%",
+		})
+	}
+	return u, err
 }
 
-// restored backs a tree up, and brings it back from a look-alike that answers
-// after a while.
-func (b *bench) restored(ctx context.Context, dir string, tree treeSpec, latency time.Duration) (comeback, error) {
-	b.report.section("restore: %d files of up to %d KiB, %s a request", tree.Files, tree.MaxSize>>10, latency)
+// restoreLarge brings one large file back, against one plain request whose
+// answer is written to a file and made durable. Both begin with nothing of theirs on
+// the disk, and nothing that waits to be written there.
+func (b *bench) restoreLarge(ctx context.Context, dir string) (c contest, err error) {
+	b.report.section("restore: one file of 1 GiB, against a plain download")
+	in, err := b.saved(ctx, dir, restoredLarge)
+	if err != nil {
+		return c, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return c, err
+	}
+	plain, to := filepath.Join(dir, "plain"), filepath.Join(dir, "to")
+	err = in.serving(drivetest.Options{}, func(s *drivetest.Server) (err error) {
+		id := ""
+		for _, n := range s.Tree("root") {
+			if n.Size == int64(restoredLarge.MaxSize) {
+				id = n.ID
+			}
+		}
+		floor := command{args: []string{self, downloadFlag, s.URL + "/drive/v3/files/" + id + "?alt=media", s.Token(drivetest.Ask{}).AccessToken, plain}}
+		c, err = pairs(ctx, b.pairs, floor, in.command("restore", "--to", to), func() error {
+			if err := errors.Join(os.RemoveAll(plain), os.RemoveAll(to)); err != nil {
+				return err
+			}
+			return writeBack()
+		})
+		return err
+	})
+	if err != nil {
+		return c, err
+	}
+	for _, f := range []struct {
+		name string
+		of   func(usage) float64
+		sign sign
+	}{{"wall", wall, atLeast}, {"CPU", cpu, unbounded}} {
+		floor, acb := pick(c.floor, f.of), pick(c.what, f.of)
+		b.report.add(row{
+			what: "restore of 1 GiB, of a plain download's speed into a file, " + f.name, floor: seconds(median(floor)), acb: seconds(median(acb)),
+			value: 100 * pairRatio(floor, acb), sign: f.sign, limit: 90, unit: "%",
+		})
+	}
+	return c, nil
+}
+
+// saved makes a tree and backs it up.
+func (b *bench) saved(ctx context.Context, dir string, tree treeSpec) (install, error) {
 	in := install{acb: b.acb, dir: filepath.Join(dir, "acb"), tree: filepath.Join(dir, "tree")}
 	if err := os.MkdirAll(in.dir, 0o700); err != nil {
-		return comeback{}, err
+		return in, err
 	}
 	if err := tree.make(in.tree); err != nil {
-		return comeback{}, err
+		return in, err
 	}
-	serve := func(t drivetest.Throttle, f func(*drivetest.Server, *lookAlike) error) error {
-		d, err := drivetest.New(drivetest.Options{Dir: in.drive(), NoSHA: true, TokenLife: 24 * time.Hour, LogSize: -1, Throttle: t})
-		if err != nil {
-			return err
-		}
-		s, err := drivetest.Listen(d)
-		if err != nil {
-			return err
-		}
-		defer s.Close()
-		l := &lookAlike{greeting: greet(s, detour{})}
-		if err := in.write(l); err != nil {
-			return err
-		}
-		return f(s, l)
-	}
-	if err := serve(drivetest.Throttle{}, func(*drivetest.Server, *lookAlike) error {
+	return in, in.serving(drivetest.Options{}, func(*drivetest.Server) error {
 		_, err := in.scan().run(ctx)
 		return err
-	}); err != nil {
-		return comeback{}, err
-	}
-	var c comeback
-	err := serve(drivetest.Throttle{Latency: latency}, func(s *drivetest.Server, _ *lookAlike) (err error) {
-		var floors, walls []float64
-		for i := range b.pairs {
-			if tree.Files == 1 {
-				took, err := plainly(ctx, s, filepath.Join(dir, fmt.Sprint("plain-", i)))
-				if err != nil {
-					return err
-				}
-				floors = append(floors, took)
-			}
-			to := filepath.Join(dir, fmt.Sprint("to-", i))
-			c.usage, err = command{args: []string{in.acb, "restore", "-q", "--config", in.config(), "--to", to}}.run(ctx)
-			if err != nil {
-				return err
-			}
-			walls = append(walls, c.Wall)
-			if err := os.RemoveAll(to); err != nil {
-				return err
-			}
-			if tree.Files > 1 {
-				break // the latency decides, not the machine
-			}
-		}
-		c.Wall = median(walls)
-		if len(floors) > 0 {
-			c.floor = median(floors)
-		}
-		return nil
 	})
-	return c, err
 }
 
-// plainly fetches the largest file of a look-alike by one request into a file,
-// and returns how many seconds that took.
-func plainly(ctx context.Context, s *drivetest.Server, to string) (float64, error) {
-	var id string
-	for _, n := range s.Tree("root") {
-		if n.Size >= 1<<30 {
-			id = n.ID
-		}
-	}
-	began := time.Now()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/drive/v3/files/"+id+"?alt=media", nil)
+// downloadFlag makes this program fetch an address, with an access token, into
+// a file.
+const downloadFlag = "-download"
+
+// download makes one request and writes the answer to a new file, durably: the
+// least that it takes to have it.
+func download(address, token, to string) error {
+	req, err := http.NewRequest(http.MethodGet, address, nil)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	resp, err := s.Client().Do(req)
+	req.Header.Set("Authorization", "Bearer "+token)
+	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer resp.Body.Close()
-	f, err := os.Create(to)
+	f, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	defer os.Remove(to)
 	defer f.Close()
-	if n, err := io.Copy(f, resp.Body); err != nil || n != 1<<30 {
-		return 0, fmt.Errorf("fetch plainly: %d bytes, %s, %w", n, resp.Status, err)
+	if n, err := io.Copy(f, resp.Body); err != nil || resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("download %s: %d bytes, %s, %w", address, n, resp.Status, err)
 	}
 	if err := f.Sync(); err != nil {
-		return 0, err
+		return err
 	}
-	return time.Since(began).Seconds(), f.Close()
+	return f.Close()
 }

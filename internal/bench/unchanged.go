@@ -76,10 +76,18 @@ const coldPairs = 3
 // dropCaches empties the caches of files, folders and inodes.
 // Source: Documentation/admin-guide/sysctl/vm.rst of Linux, drop_caches.
 func dropCaches() error {
-	if err := exec.Command("sync").Run(); err != nil {
-		return fmt.Errorf("write back caches: %w", err)
+	if err := writeBack(); err != nil {
+		return err
 	}
 	return os.WriteFile("/proc/sys/vm/drop_caches", []byte("3\n"), 0)
+}
+
+// writeBack waits until nothing is left in memory that is to be on a disk.
+func writeBack() error {
+	if err := exec.Command("sync").Run(); err != nil && !errors.Is(err, exec.ErrNotFound) {
+		return fmt.Errorf("write back caches: %w", err)
+	}
+	return nil
 }
 
 // gnuFind reports whether find is the one that knows -printf.
