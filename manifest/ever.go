@@ -75,11 +75,7 @@ func (r *Reader) foldersEver(dir FolderVersion, name string) ([]FolderVersion, e
 		return nil, err
 	}
 	for _, row := range rows {
-		from, err := r.since(row.ID)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, FolderVersion{Folder: row.Folder, From: from, To: Now})
+		list = append(list, row.today().FolderVersion)
 	}
 	cut := list[:0]
 	for _, p := range list {

@@ -104,8 +104,7 @@ type fate struct {
 
 // A folderWork is a folder that steps touch.
 type folderWork struct {
-	row     Row // without Files
-	since   int64
+	row     Row      // without Files
 	isNew   bool     // not in the database yet
 	missing bool     // nor a step's: there is none
 	dirty   bool     // row differs from the database's
@@ -162,9 +161,9 @@ func (f *fold) folder(id FolderID) (*folderWork, error) {
 	}
 	w := &folderWork{missing: true}
 	w.row.ID = id
-	err := f.c.query("SELECT parent, id, name, file_id, flags, fs, mode, inode, birth, mtime, subfolders, sum, NULL, since FROM folder WHERE id = ?",
+	err := f.c.query("SELECT parent, id, name, file_id, flags, fs, mode, inode, birth, mtime, subfolders, since, sum, NULL FROM folder WHERE id = ?",
 		func(v []driver.Value) error {
-			w.missing, w.since = false, integer(v[13])
+			w.missing = false
 			return w.row.scan(v)
 		}, int64(id))
 	if err != nil {
@@ -200,12 +199,12 @@ func (f *fold) putFolder(st *ackedStep) error {
 	}
 	switch {
 	case w.missing:
-		w.missing, w.isNew, w.since = false, true, st.run
+		w.missing, w.isNew, w.row.since = false, true, st.run
 	case moved || was.Name != st.Dir.Name:
-		if err := folderWas(f.c, &was, w.since, st.run); err != nil {
+		if err := folderWas(f.c, &was, w.row.since, st.run); err != nil {
 			return err
 		}
-		w.since = st.run
+		w.row.since = st.run
 	}
 	w.dirty = w.dirty || was != st.Dir
 	w.row.Folder = st.Dir

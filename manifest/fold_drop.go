@@ -36,10 +36,7 @@ func (f *fold) dropTree(st *ackedStep) error {
 		if err := f.c.index(id, files, nil); err != nil { // of a damaged record, the index keeps what leads nowhere
 			return err
 		}
-		since, err := f.c.number("SELECT since FROM folder WHERE id = ?", int64(id))
-		if err == nil {
-			err = folderWas(f.c, &row.Folder, since, st.run)
-		}
+		err = folderWas(f.c, &row.Folder, row.since, st.run)
 		for _, del := range []string{
 			"DELETE FROM folder WHERE id = ?",
 			"DELETE FROM content WHERE id = ?",

@@ -69,7 +69,7 @@ func (r *Reader) Refresh() error {
 // Close frees the reader.
 func (r *Reader) Close() error { return r.c.close() }
 
-const selectRow = "SELECT parent, id, name, file_id, flags, fs, mode, inode, birth, mtime, subfolders, sum, files FROM folder "
+const selectRow = "SELECT parent, id, name, file_id, flags, fs, mode, inode, birth, mtime, subfolders, since, sum, files FROM folder "
 
 // Children returns the folders directly in parent, in bytewise order of their
 // names, with the records of their files: one read for what a scan needs of
@@ -133,8 +133,9 @@ func (r *Row) scan(v []driver.Value) error {
 		ModTime: integer(v[9]),
 	}
 	r.Subfolders = int(integer(v[10]))
-	r.Files = Packed{folder: r.ID, rec: blob(v[12])}
-	if r.sum() != integer(v[11]) {
+	r.since = integer(v[11])
+	r.Files = Packed{folder: r.ID, rec: blob(v[13])}
+	if r.sum() != integer(v[12]) {
 		return &DamagedError{Folder: r.ID, What: "its row fails its checksum"}
 	}
 	return nil

@@ -13,6 +13,7 @@ type Row struct {
 	Folder
 	Subfolders int // folders directly in it
 	Files      Packed
+	since      int64 // the run from which on it is where it is
 }
 
 // Packed is the record of a folder's files and symlinks, in bytewise order of

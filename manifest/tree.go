@@ -28,7 +28,7 @@ func (w *folderWork) write(c *conn, files []Entry) error {
 	err = c.exec(`REPLACE INTO folder (parent, id, name, file_id, flags, fs, mode, inode, birth, mtime, subfolders, since, sum, files)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		int64(r.Parent), int64(r.ID), r.Name, string(r.FileID), int64(r.Flags), int64(r.FS), int64(r.Mode),
-		int64(r.Inode), r.Birth, r.ModTime, int64(r.Subfolders), w.since, r.sum(), rec)
+		int64(r.Inode), r.Birth, r.ModTime, int64(r.Subfolders), r.since, r.sum(), rec)
 	if err != nil {
 		return err
 	}
@@ -44,7 +44,7 @@ func (w *folderWork) writeFacts(c *conn) error {
 	return c.exec(`UPDATE folder SET parent = ?, name = ?, file_id = ?, flags = ?, fs = ?, mode = ?, inode = ?, birth = ?, mtime = ?,
 		subfolders = ?, since = ?, sum = ? WHERE parent = ? AND id = ?`,
 		int64(r.Parent), r.Name, string(r.FileID), int64(r.Flags), int64(r.FS), int64(r.Mode), int64(r.Inode), r.Birth, r.ModTime,
-		int64(r.Subfolders), w.since, r.sum(), int64(w.parent), int64(r.ID))
+		int64(r.Subfolders), r.since, r.sum(), int64(w.parent), int64(r.ID))
 }
 
 // folderWas writes down where a folder was until the given run.

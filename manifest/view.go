@@ -29,9 +29,8 @@ func (v View) Folder(id FolderID) (FolderVersion, bool, error) {
 		return FolderVersion{}, false, err
 	}
 	if found {
-		now, err := v.now(row)
-		if err != nil || v.shows(now.From, now.To) {
-			return now, err == nil, err
+		if now := row.today(); v.shows(now.From, now.To) {
+			return now.FolderVersion, true, nil
 		}
 	}
 	were, err := v.r.FolderWere(id)
@@ -43,34 +42,51 @@ func (v View) Folder(id FolderID) (FolderVersion, bool, error) {
 	return FolderVersion{}, false, err
 }
 
-// now is where a folder is today.
-func (v View) now(row Row) (FolderVersion, error) {
-	from, err := v.r.since(row.ID)
-	return FolderVersion{Folder: row.Folder, From: from, To: Now}, err
+// A node is a folder as a view has it, with its row of today where that was
+// read already.
+type node struct {
+	FolderVersion
+	row *Row
+}
+
+// today is a folder as it is now.
+func (r *Row) today() node {
+	return node{FolderVersion{Folder: r.Folder, From: RunID(r.since), To: Now}, r}
 }
 
 // Folders returns the folders that were directly in parent, in bytewise order
 // of their names. A damaged row is a *DamagedError, as for Reader.Children.
 func (v View) Folders(parent FolderID) ([]FolderVersion, error) {
+	nodes, err := v.folders(parent)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]FolderVersion, len(nodes))
+	for i, n := range nodes {
+		list[i] = n.FolderVersion
+	}
+	return list, nil
+}
+
+func (v View) folders(parent FolderID) ([]node, error) {
 	rows, err := v.r.Children(parent)
 	if err != nil {
 		return nil, err
 	}
-	list := make([]FolderVersion, 0, len(rows))
-	for _, row := range rows {
-		p, err := v.now(row)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, p)
+	list := make([]node, len(rows))
+	for i := range rows {
+		list[i] = rows[i].today()
 	}
 	if v.at != Now {
 		were, err := v.r.ChildrenWere(parent, "")
 		if err != nil {
 			return nil, err
 		}
-		list = slices.DeleteFunc(append(list, were...), func(p FolderVersion) bool { return !v.shows(p.From, p.To) })
-		slices.SortFunc(list, func(a, b FolderVersion) int { return strings.Compare(a.Name, b.Name) })
+		for _, p := range were {
+			list = append(list, node{FolderVersion: p})
+		}
+		list = slices.DeleteFunc(list, func(n node) bool { return !v.shows(n.From, n.To) })
+		slices.SortFunc(list, func(a, b node) int { return strings.Compare(a.Name, b.Name) })
 	}
 	return list, nil
 }
@@ -82,9 +98,16 @@ func (v View) Files(in FolderID) ([]Version, error) {
 	if err != nil {
 		return nil, err
 	}
-	var list []Version
-	if found {
-		if list, err = v.r.versionsNow(row); err != nil {
+	if !found {
+		return v.files(in, nil)
+	}
+	return v.files(in, &row)
+}
+
+// files is Files of a folder whose row of today is known, nil if there is none.
+func (v View) files(in FolderID, row *Row) (list []Version, err error) {
+	if row != nil {
+		if list, err = v.r.versionsNow(*row); err != nil {
 			return nil, err
 		}
 	}
@@ -177,9 +200,9 @@ func (v View) Walk(at FolderID, visit func(p Path, dir FolderVersion, files []Ve
 	}
 	var damaged []error
 	above := map[FolderID]bool{} // history has no checksums, and may lead in a circle
-	var down func(p Path, dir FolderVersion) error
-	down = func(p Path, dir FolderVersion) error {
-		var files []Version
+	var down func(p Path, dir node) error
+	down = func(p Path, dir node) error {
+		var below []node
 		err := error(nil)
 		if above[dir.ID] {
 			err = &DamagedError{Folder: dir.ID, What: "it lies below itself"}
@@ -187,14 +210,7 @@ func (v View) Walk(at FolderID, visit func(p Path, dir FolderVersion, files []Ve
 		above[dir.ID] = true
 		defer delete(above, dir.ID)
 		if err == nil {
-			files, err = v.Files(dir.ID)
-		}
-		if err == nil {
-			err = visit(p, dir, files)
-		}
-		var below []FolderVersion
-		if err == nil {
-			below, err = v.Folders(dir.ID)
+			below, err = v.visit(p, dir, visit)
 		}
 		var d *DamagedError
 		if errors.As(err, &d) {
@@ -209,6 +225,28 @@ func (v View) Walk(at FolderID, visit func(p Path, dir FolderVersion, files []Ve
 		}
 		return err
 	}
-	err = down(path, dir)
+	err = down(path, node{FolderVersion: dir})
 	return errors.Join(append(damaged, err)...)
+}
+
+// visit visits one folder and returns those in it. It asks for nothing twice:
+// of a folder as it is today, its parent has told all but what Drive holds.
+func (v View) visit(p Path, dir node, visit func(Path, FolderVersion, []Version) error) ([]node, error) {
+	if dir.row == nil {
+		row, found, err := v.r.Row(dir.ID)
+		if err != nil {
+			return nil, err
+		}
+		if found {
+			dir.row = &row
+		}
+	}
+	files, err := v.files(dir.ID, dir.row)
+	if err == nil {
+		err = visit(p, dir.FolderVersion, files)
+	}
+	if err != nil || v.at == Now && dir.row != nil && dir.row.Subfolders == 0 {
+		return nil, err
+	}
+	return v.folders(dir.ID)
 }

@@ -94,9 +94,3 @@ func (r *Reader) folderVersions(query string, args ...driver.Value) (list []Fold
 	}, args...)
 	return list, err
 }
-
-// since returns the run from which on a folder is where it is.
-func (r *Reader) since(id FolderID) (RunID, error) {
-	n, err := r.c.number("SELECT since FROM folder WHERE id = ?", int64(id))
-	return RunID(n), err
-}
