@@ -34,7 +34,9 @@ until which it was there. It works while a backup runs, and sends nothing.
   acb find '*.jpg' --in ~/Photos
   acb find 'letters/*.odt' --gone`,
 		Args: cobra.MinimumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error { return a.find(f, args) },
+		RunE: func(_ *cobra.Command, args []string) error {
+			return a.collected(func() error { return a.find(f, args) })
+		},
 	}
 	fl := cmd.Flags()
 	fl.StringVar(&f.in, "in", "", "look below this `folder` only")
@@ -49,7 +51,7 @@ func (a *app) find(f findFlags, args []string) error {
 		return err
 	}
 	defer known.Close()
-	s := &searcher{lister: lister{app: a, known: known, view: known.At(manifest.Now), flags: lsFlags{long: true, json: f.json}}, ended: map[manifest.RunID]time.Time{}}
+	s := &searcher{lister: lister{app: a, known: known, view: known.At(manifest.Now), flags: lsFlags{long: true, json: f.json}}, runs: map[manifest.RunID]time.Time{}}
 	if f.in != "" {
 		if s.in, err = backedUp(f.in); err != nil {
 			return &exitError{exitUsage, err}
@@ -111,7 +113,7 @@ type searcher struct {
 	wanted []wanted
 	in     manifest.Path
 	found  int
-	ended  map[manifest.RunID]time.Time // when runs began
+	runs   map[manifest.RunID]time.Time // when they began
 }
 
 func (s *searcher) meets(p manifest.Path, name string) bool {
@@ -175,11 +177,11 @@ func (s *searcher) gone() error {
 
 // began returns when a run began.
 func (s *searcher) began(id manifest.RunID) (time.Time, error) {
-	if t, ok := s.ended[id]; ok {
+	if t, ok := s.runs[id]; ok {
 		return t, nil
 	}
 	run, _, err := s.known.Run(id)
 	t := run.Started.In(s.app.now().Location())
-	s.ended[id] = t
+	s.runs[id] = t
 	return t, err
 }

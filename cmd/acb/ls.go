@@ -34,7 +34,9 @@ works while a backup runs, and sends nothing.
 		Example: `  acb ls -l ~/Documents
   acb ls --at "2026-11-20 18:00" ~/Photos
   acb ls --json ~/Documents/thesis.odt   size, sums, versions, link`,
-		RunE: func(_ *cobra.Command, args []string) error { return a.ls(f, args) },
+		RunE: func(_ *cobra.Command, args []string) error {
+			return a.collected(func() error { return a.ls(f, args) })
+		},
 	}
 	fl := cmd.Flags()
 	fl.StringVar(&f.at, "at", "", "what was there at that `moment`, or after the run of that number")
@@ -82,6 +84,10 @@ type lister struct {
 	known *manifest.Reader
 	view  manifest.View
 	flags lsFlags
+
+	room    []byte            // for a line
+	endedIn manifest.FolderID // see before
+	ended   map[string]int
 }
 
 // list lists what was at a path.
@@ -164,18 +170,17 @@ func (l *lister) folder(p manifest.Path, d manifest.FolderVersion) error {
 			ID: string(d.FileID), Link: folderLink(d.FileID), Since: int64(d.From), Flags: flagNames(d.Flags),
 		})
 	}
-	l.line(modeText("d", d.Mode), "-", d.ModTime, shown(p)+"/", d.Flags, folderLink(d.FileID))
-	return nil
+	return l.line(l.details("d", d.Mode, -1, d.ModTime), shown(p)+"/", d.Flags, folderLink, d.FileID)
 }
 
 func (l *lister) file(p manifest.Path, v manifest.Version) error {
 	if l.flags.json {
-		before, err := l.known.EntriesWere(v.Folder, v.Name)
+		before, err := l.before(v.Folder)
 		if err != nil {
 			return err
 		}
 		e := entryJSON(p, v)
-		e.Versions = len(before)
+		e.Versions = before[v.Name]
 		if v.To == manifest.Now {
 			e.Versions++
 		}
@@ -185,28 +190,53 @@ func (l *lister) file(p manifest.Path, v manifest.Version) error {
 	if v.Kind == manifest.Symlink {
 		kind = "l"
 	}
-	l.line(modeText(kind, v.Mode), humanize.IBytes(uint64(v.Size)), v.ModTime, shown(p), v.Flags, fileLink(v.FileID))
-	return nil
+	return l.line(l.details(kind, v.Mode, v.Size, v.ModTime), shown(p), v.Flags, fileLink, v.FileID)
+}
+
+// before returns how many versions of each file of a folder have ended.
+func (l *lister) before(in manifest.FolderID) (map[string]int, error) {
+	if l.ended != nil && l.endedIn == in {
+		return l.ended, nil
+	}
+	were, err := l.known.EntriesWere(in, "")
+	l.endedIn, l.ended = in, map[string]int{}
+	for _, v := range were {
+		l.ended[v.Name]++
+	}
+	return l.ended, err
+}
+
+// details are mode, size and time of an entry, if they are asked for; a folder
+// has no size, which is -1.
+func (l *lister) details(kind string, mode uint32, size, mtime int64) string {
+	if !l.flags.long {
+		return ""
+	}
+	of := "-"
+	if size >= 0 {
+		of = humanize.IBytes(uint64(size))
+	}
+	at := time.Unix(0, mtime).In(l.now().Location()).Format("2006-01-02 15:04")
+	if mtime == 0 {
+		at = strings.Repeat(" ", len(at)-1) + "-"
+	}
+	return fmt.Sprintf("%s %8s  %s  ", modeText(kind, mode), of, at)
 }
 
 // line writes one entry for a person.
-func (l *lister) line(mode, size string, mtime int64, name string, flags manifest.Flags, link string) {
-	var b strings.Builder
-	if l.flags.long {
-		at := time.Unix(0, mtime).In(l.now().Location()).Format("2006-01-02 15:04")
-		if mtime == 0 {
-			at = strings.Repeat(" ", len(at)-1) + "-"
-		}
-		fmt.Fprintf(&b, "%s %8s  %s  ", mode, size, at)
-	}
-	b.WriteString(name)
+func (l *lister) line(details, name string, flags manifest.Flags, link func(manifest.FileID) string, id manifest.FileID) error {
+	b := append(append(l.room[:0], details...), name...)
 	if names := flagNames(flags); len(names) > 0 {
-		fmt.Fprintf(&b, "  (%s)", strings.Join(names, ", "))
+		b = fmt.Appendf(b, "  (%s)", strings.Join(names, ", "))
 	}
 	if l.flags.links {
-		b.WriteString("  " + link)
+		b = append(append(b, "  "...), link(id)...)
 	}
-	fmt.Fprintln(l.out, b.String())
+	l.room = append(b, '\n')
+	if _, err := l.out.Write(l.room); err != nil {
+		return fmt.Errorf("write output: %w", err)
+	}
+	return nil
 }
 
 func (l *lister) put(e jsonEntry) error {

@@ -24,12 +24,26 @@ func shown(p manifest.Path) string {
 
 // plain takes the power over a terminal from a text.
 func plain(s string) string {
+	if harmless(s) {
+		return s
+	}
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
 			return '\uFFFD'
 		}
 		return r
 	}, s)
+}
+
+// harmless reports whether all of s is ASCII without control characters, as
+// most of a million paths are.
+func harmless(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
 }
 
 // exact returns a path as the system writes it, as valid UTF-8 and yet
