@@ -29,7 +29,7 @@ func (r *run) mend(ctx context.Context, op *plan.Op, st manifest.Stat, f *drive.
 		if e != nil {
 			return e
 		}
-		r.d.opt.Log.Warn("item was moved on Drive, moved back", "path", string(op.Path), "id", id, "from", f.Parents[0])
+		r.d.opt.Log.Warn("item was moved on Drive, moved back", "path", string(op.Path), "id", id, "found_in", f.Parents[0])
 		f.Parents, f.Trashed = moved.Parents, moved.Trashed
 	}
 	if !f.Trashed {

@@ -275,7 +275,7 @@ func (r *run) replace(ctx context.Context, op *plan.Op, e *Error) (*drive.File, 
 	if len(f.Parents) > 0 && !slices.Contains(f.Parents, string(parent)) {
 		c.query.Set("addParents", string(parent))
 		c.query.Set("removeParents", f.Parents[0])
-		r.d.opt.Log.Warn("item was moved on Drive, moved back", "path", string(op.Path), "id", op.FileID, "from", f.Parents[0])
+		r.d.opt.Log.Warn("item was moved on Drive, moved back", "path", string(op.Path), "id", op.FileID, "found_in", f.Parents[0])
 	}
 	return r.doFor(ctx, op, c)
 }

@@ -39,7 +39,7 @@ func (d *Drive) Quarantine(ctx context.Context, top, folder manifest.FileID, beg
 	}
 	return d.fix(ctx, items, "move into quarantine", func(f Fix, err error) {
 		if err == nil {
-			d.opt.Log.Warn("item moved into quarantine", "path", string(f.Path), "id", f.FileID)
+			d.opt.Log.Warn("item moved into quarantine", "path", string(f.Path), "id", f.FileID, "name", f.Name)
 		}
 		done(f, err)
 	})

@@ -188,8 +188,15 @@ func (r *run) ack(a Ack, began time.Time) {
 		op.File.New.Content = a.Content
 	}
 	r.mu.Unlock()
-	r.d.opt.Log.LogAttrs(context.Background(), slog.LevelInfo, op.Kind.String(), slog.String("path", string(op.Path)),
-		slog.String("id", string(a.Content.FileID)), slog.Int64("bytes", a.Bytes), slog.Float64("seconds", a.Took.Seconds()))
+	attrs := [...]slog.Attr{
+		slog.String("path", string(op.Path)), slog.String("id", string(a.Content.FileID)),
+		slog.Int64("bytes", a.Bytes), slog.Float64("seconds", a.Took.Seconds()), slog.String("from", string(op.From)),
+	}
+	n := len(attrs)
+	if op.From == "" {
+		n--
+	}
+	r.d.opt.Log.LogAttrs(context.Background(), slog.LevelInfo, op.Kind.String(), attrs[:n]...)
 	r.journal.Lock()
 	defer r.journal.Unlock()
 	if err := r.env.Journal.Done(a); err != nil {
@@ -245,7 +252,11 @@ func (r *run) fail(op *plan.Op, err error) {
 	if interrupted {
 		return
 	}
-	r.d.opt.Log.Error(op.Kind.String()+" failed", "path", string(op.Path), "id", op.FileID, "err", err.Error())
+	attrs := []any{"path", string(op.Path), "id", op.FileID, "err", err.Error()}
+	if op.From != "" {
+		attrs = append(attrs, "from", string(op.From))
+	}
+	r.d.opt.Log.Error(op.Kind.String()+" failed", attrs...)
 	r.journal.Lock()
 	defer r.journal.Unlock()
 	r.env.Journal.Failed(op, err, undone)

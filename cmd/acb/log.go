@@ -144,6 +144,9 @@ func (a *app) logOf(cfg *config.Config, known *manifest.Reader, text string, asJ
 	})
 }
 
+// logged shows a path that the log has quoted already.
+func logged(path string) string { return plain(scan.OSPath(manifest.Path(path))) }
+
 // recordLine writes a line of a log for a person.
 func recordLine(r runlog.Record, zone *time.Location) string {
 	line := r.Time.In(zone).Format("15:04:05")
@@ -151,8 +154,11 @@ func recordLine(r runlog.Record, zone *time.Location) string {
 		line += "  " + r.Level
 	}
 	line += "  " + plain(r.Msg)
-	if r.Path != "" {
-		line += "  " + plain(scan.OSPath(manifest.Path(r.Path))) // the log has quoted it already
+	switch {
+	case r.From != "":
+		line += "  " + logged(r.From) + " -> " + logged(r.Path)
+	case r.Path != "":
+		line += "  " + logged(r.Path)
 	}
 	if r.Bytes > 0 {
 		line += fmt.Sprintf("  (%s, %.1f s)", humanize.IBytes(uint64(r.Bytes)), r.Seconds)

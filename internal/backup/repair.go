@@ -2,7 +2,10 @@ package backup
 
 import (
 	"context"
+	"fmt"
+	"path"
 	"path/filepath"
+	"strings"
 
 	"github.com/autocloudbackup/acb/manifest"
 	"github.com/autocloudbackup/acb/remote"
@@ -35,7 +38,9 @@ func (r *run) quarantine(ctx context.Context) error {
 	at := map[manifest.FileID]*Finding{}
 	for i := range r.sum.Verified.Findings {
 		if f := &r.sum.Verified.Findings[i]; f.What.Has(Extra | Duplicate) {
-			items = append(items, remote.Fix{Path: f.Path, FileID: f.Item, Kind: f.kind, From: f.Now.Parent})
+			items = append(items, remote.Fix{
+				Path: f.Path, FileID: f.Item, Kind: f.kind, Name: asideName(&f.Drift), From: f.Now.Parent, ModTime: f.Now.ModTime,
+			})
 			at[f.Item] = f
 		}
 	}
@@ -62,6 +67,20 @@ func (r *run) quarantine(ctx context.Context) error {
 		at[f.FileID].Fixed = true
 		r.mended(at[f.FileID].Drift)
 	})
+}
+
+// asideName is what an item is called in quarantine. There all lie side by
+// side, so its name tells in which folder it was, and by the end of its id, which
+// of those that were called the same there.
+func asideName(d *Drift) string {
+	dir, name := d.Path.Split()
+	_, in := dir.Split()
+	ext := path.Ext(name)
+	if d.kind == manifest.Dir || ext == name {
+		ext = ""
+	}
+	id := string(d.Item[max(0, len(d.Item)-6):])
+	return fmt.Sprintf("%s (%s)%s", strings.TrimSuffix(name, ext), strings.TrimSpace(in+" "+id), ext)
 }
 
 // mostTargets is the most files and folders that are looked for one by one:

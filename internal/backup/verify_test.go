@@ -3,6 +3,8 @@ package backup_test
 import (
 	"context"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -114,6 +116,33 @@ func (w *world) compareBut(but string) {
 		defer func() { w.must(w.srv.Untrash(n.ID)) }()
 	}
 	w.compare()
+}
+
+// TestQuarantineNames: what was called the same, in one folder or in several, is
+// told apart in quarantine.
+func TestQuarantineNames(t *testing.T) {
+	w := newWorld(t, drivetest.Options{}, "docs")
+	w.write("docs/d/f.txt", "the file")
+	w.write("docs/e/g", "elsewhere")
+	w.ok()
+	for _, dir := range []string{"docs/d", "docs/d", "docs/e"} {
+		w.stray(w.node(dir).ID, "f.txt", "f")
+	}
+	w.stray(w.node("docs").ID, "v1.0", "d")
+	if sum, err := w.verify(backup.Verify{Repair: true}); err != nil || sum.ExitCode() != 0 || len(sum.Verified.Findings) != 4 {
+		t.Fatalf("exit %d, %v: %v", sum.ExitCode(), err, words(sum))
+	}
+	var got []string
+	for at := range w.srv.Tree("root") {
+		if name, in := strings.CutPrefix(at, topName+"/"+hostName+" quarantine/"); in {
+			got = append(got, regexp.MustCompile(`[-\w]{6}\)`).ReplaceAllString(name, "ID)"))
+		}
+	}
+	slices.Sort(got)
+	if want := []string{"f (d ID).txt", "f (d ID).txt", "f (e ID).txt", "v1.0 (docs ID)"}; !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+	w.clean(backup.Verify{Full: true})
 }
 
 // TestVerifyRequests: one when nothing was changed, and what was read once is

@@ -18,6 +18,7 @@ type Record struct {
 	Msg     string    `json:"msg"`
 	Run     int64     `json:"run"` // of "run began" and "run ended"
 	Path    string    `json:"path"`
+	From    string    `json:"from"` // where what is at Path now was, or what it was copied from
 	ID      string    `json:"id"`
 	Bytes   int64     `json:"bytes"`
 	Seconds float64   `json:"seconds"`
