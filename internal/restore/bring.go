@@ -13,17 +13,15 @@ import (
 )
 
 // bring brings back one file, and notes how that went. It reports whether that
-// is the end of it: a file whose bytes have to be looked for comes once more.
+// is the end of it: a file that has arrived waits for its name, and one whose
+// bytes have to be looked for comes once more.
 func (r *run) bring(ctx context.Context, t *task) bool {
 	if t.dir.broken != nil {
 		r.lost(t, t.dir.broken)
 		return true
 	}
-	var there fs.FileInfo
 	if !t.dir.absent {
-		var same bool
-		var err error
-		there, same, err = t.look(ctx)
+		there, same, err := t.look(ctx, t.name)
 		switch {
 		case err != nil:
 			r.fail(ctx, t, Failed, err)
@@ -35,6 +33,7 @@ func (r *run) bring(ctx context.Context, t *task) bool {
 			r.note(t, Kept, 0, &inTheWayError{there.Mode()})
 			return true
 		}
+		t.inTheWay = there != nil
 	}
 	if !t.sought && !t.certain() {
 		r.seek(t)
@@ -44,10 +43,12 @@ func (r *run) bring(ctx context.Context, t *task) bool {
 		r.plan(ctx, t)
 		return true
 	}
-	how, err := r.deliver(ctx, t, there)
+	how, err := r.deliver(ctx, t)
 	switch {
 	case err == nil:
-		r.note(t, Restored, t.want.Size, nil)
+		r.online()
+		r.arrived <- t
+		return false
 	case errors.Is(err, errElsewhere):
 		r.seek(t)
 		return false
@@ -84,20 +85,8 @@ func (r *run) present(t *task, st fs.FileInfo) {
 			err = e
 		}
 	}
-	at := t.want.ModifiedAt()
-	switch {
-	case r.DryRun:
-	case t.want.Kind == manifest.Symlink:
-		if !st.ModTime().Equal(at) {
-			err = errors.Join(err, setLinkTime(t.dir.root, t.name, at))
-		}
-	default:
-		if mode := fileMode(t.want.Mode); st.Mode()&modeBits != mode && !t.dir.limits.plain {
-			err = errors.Join(err, t.dir.root.Chmod(t.name, mode))
-		}
-		if !st.ModTime().Equal(at) {
-			err = errors.Join(err, t.dir.root.Chtimes(t.name, time.Time{}, at))
-		}
+	if !r.DryRun {
+		err = errors.Join(err, t.restat(t.name, st))
 	}
 	if err != nil {
 		r.note(t, Failed, 0, err)
@@ -106,10 +95,29 @@ func (r *run) present(t *task, st fs.FileInfo) {
 	r.note(t, Present, 0, nil)
 }
 
-// look says what is at the target, nil for nothing, and whether it is what is
-// wanted.
-func (t *task) look(ctx context.Context) (there fs.FileInfo, same bool, err error) {
-	st, err := t.dir.root.Lstat(t.name)
+// restat gives what has the wanted content, and this stat, the time and mode
+// that it had.
+func (t *task) restat(name string, st fs.FileInfo) (err error) {
+	at := t.want.ModifiedAt()
+	if t.want.Kind == manifest.Symlink {
+		if !st.ModTime().Equal(at) {
+			err = setLinkTime(t.dir.root, name, at)
+		}
+		return err
+	}
+	if mode := fileMode(t.want.Mode); st.Mode()&modeBits != mode && !t.dir.limits.plain {
+		err = t.dir.root.Chmod(name, mode)
+	}
+	if !st.ModTime().Equal(at) {
+		err = errors.Join(err, t.dir.root.Chtimes(name, time.Time{}, at))
+	}
+	return err
+}
+
+// look says what has a name at the target, nil for nothing, and whether it is
+// what is wanted.
+func (t *task) look(ctx context.Context, name string) (there fs.FileInfo, same bool, err error) {
+	st, err := t.dir.root.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, false, nil
 	}
@@ -119,7 +127,7 @@ func (t *task) look(ctx context.Context) (there fs.FileInfo, same bool, err erro
 	sum := t.want.Proof()
 	switch {
 	case t.want.Kind == manifest.Symlink && st.Mode()&fs.ModeSymlink != 0:
-		text, err := t.dir.root.Readlink(t.name)
+		text, err := t.dir.root.Readlink(name)
 		if err != nil {
 			return nil, false, err
 		}
@@ -128,7 +136,7 @@ func (t *task) look(ctx context.Context) (there fs.FileInfo, same bool, err erro
 	case t.want.Kind != manifest.File || !st.Mode().IsRegular() || st.Size() != t.want.Size:
 		return st, false, nil
 	}
-	f, err := t.dir.openSame(t.name, st)
+	f, err := t.dir.openSame(name, st)
 	if errors.Is(err, fs.ErrPermission) {
 		return st, false, nil // not to be read, so not to be called the same
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,6 +21,7 @@ import (
 type dir struct {
 	root   *os.Root // nil if it is absent or broken
 	up     *dir     // nil for a target
+	at     string   // as the system writes it
 	path   manifest.Path
 	name   string // in up
 	want   manifest.Folder
@@ -74,11 +76,11 @@ func (d *dir) finish() error {
 		}
 	}
 	var err error
-	if !d.limits.plain {
-		err = d.root.Chmod(".", mode)
-	}
 	if d.want.ModTime != 0 && !at.IsZero() {
-		err = errors.Join(err, d.root.Chtimes(".", time.Time{}, at))
+		err = d.root.Chtimes(".", time.Time{}, at)
+	}
+	if !d.limits.plain { // the last: until then the next run knows it for unfinished
+		err = errors.Join(err, d.root.Chmod(".", mode))
 	}
 	return err
 }
@@ -102,7 +104,7 @@ func (d *dir) writable() {
 
 // target opens the folder that a selection goes into, and makes it.
 func (r *run) target(into string) (*dir, error) {
-	d := &dir{limits: systemLimits}
+	d := &dir{at: filepath.Clean(into), limits: systemLimits}
 	d.refs.Add(1)
 	r.tops = append(r.tops, d)
 	if r.DryRun {
@@ -123,6 +125,13 @@ func (r *run) target(into string) (*dir, error) {
 			return nil, fmt.Errorf("write to the target: %w", err)
 		}
 		r.sum.Plain = r.sum.Plain || d.limits.plain
+		st, err := root.Stat(".")
+		if err == nil {
+			err = r.disks.meet(root, st)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("open the target: %w", err)
+		}
 	}
 	return d, nil
 }
@@ -132,6 +141,7 @@ func (r *run) enter(up *dir, s *step) *dir {
 	d := &dir{up: up.hold(), path: s.path, want: s.from.Folder, limits: up.limits, absent: up.absent, broken: up.broken}
 	d.refs.Add(1)
 	d.name = up.claim(r, s.path, s.from.Name, true)
+	d.at = up.at + "/" + d.name
 	if d.absent || d.broken != nil {
 		return d
 	}
@@ -177,6 +187,11 @@ func (d *dir) open(r *run) error {
 		return errors.Join(err, err1, errors.New("it was exchanged while it was opened"))
 	}
 	d.root = root
+	if !r.DryRun {
+		if err := r.disks.meet(root, inside); err != nil {
+			return err
+		}
+	}
 	switch {
 	case !there:
 		d.made = true

@@ -1,5 +1,7 @@
 package restore
 
+import "github.com/autocloudbackup/acb/manifest"
+
 // SafeName shows what a name becomes at a target with some limits.
 func SafeName(windows, text, ascii bool, name string) string {
 	return limits{windows: windows, text: text, ascii: ascii}.safe(name)
@@ -16,3 +18,6 @@ func Claims(fold, norm bool, list ...string) []string {
 	}
 	return as
 }
+
+// TempName is the name of a version until it is in place under a name.
+func TempName(v manifest.Version, name string) string { return (&task{want: v, name: name}).temp() }

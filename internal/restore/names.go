@@ -36,6 +36,7 @@ var systemLimits = limits{
 func probe(root *os.Root) (limits, error) {
 	l := systemLimits
 	try := func(name string) error {
+		root.Remove(name) // of a probe that was interrupted
 		f, err := root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 		if err == nil {
 			err = errors.Join(f.Close(), root.Remove(name))
@@ -44,7 +45,7 @@ func probe(root *os.Root) (limits, error) {
 	}
 	plain, composed := tempPrefix+"probe", tempPrefix+"prob\u00e9"+quote
 	for _, name := range []string{plain, composed} {
-		root.Remove(name) // of a probe that was interrupted
+		root.Remove(name)
 		f, err := root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 		if err != nil && name == plain {
 			return l, err

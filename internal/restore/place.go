@@ -21,9 +21,9 @@ const tempPrefix = manifest.RestorePrefix
 // last, so that it is to be looked for.
 var errElsewhere = errors.New("another content is there on Drive now")
 
-// deliver fetches the content beside its place, compares its sum and puts it
-// in place. The outcome is for when there is an error.
-func (r *run) deliver(ctx context.Context, t *task, there fs.FileInfo) (Outcome, error) {
+// deliver fetches the content beside its place and compares its sum. The
+// outcome is for when there is an error.
+func (r *run) deliver(ctx context.Context, t *task) (Outcome, error) {
 	switch {
 	case t.gone != nil:
 		return Gone, r.nearest(ctx, t)
@@ -32,7 +32,10 @@ func (r *run) deliver(ctx context.Context, t *task, there fs.FileInfo) (Outcome,
 	}
 	t.dir.writable()
 	temp := t.temp()
-	right, err := r.fetch(ctx, t, temp)
+	right, err := t.arrivedBefore(ctx, temp)
+	if err == nil && !right {
+		right, err = r.fetch(ctx, t, temp)
+	}
 	other := isOther(err)
 	switch {
 	case err != nil && !other:
@@ -48,16 +51,6 @@ func (r *run) deliver(ctx context.Context, t *task, there fs.FileInfo) (Outcome,
 		return Gone, errors.Join(r.nearest(ctx, t), t.drop(temp))
 	default:
 		return t.damaged(temp)
-	}
-	if there != nil {
-		if err := t.dir.setAside(r, t.path, t.name); err != nil {
-			return Failed, errors.Join(err, t.dir.root.Remove(temp))
-		}
-	}
-	if err := t.dir.place(temp, t.name); errors.Is(err, fs.ErrExist) {
-		return Kept, errors.Join(errors.New("something came there meanwhile, which was kept"), t.dir.root.Remove(temp))
-	} else if err != nil {
-		return Failed, err
 	}
 	return 0, nil
 }

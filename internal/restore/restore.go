@@ -78,8 +78,8 @@ func (r *Restore) Run(ctx context.Context, what []Selection) (*Summary, error) {
 		n = 4
 	}
 	run := &run{
-		Restore: r, stop: stop, sum: &Summary{}, work: make(chan *task), lines: make(chan struct{}, n),
-		began: r.Now(), before: r.Drive.Stats(), pinned: map[remote.Blob]*pinned{},
+		Restore: r, stop: stop, sum: &Summary{}, work: make(chan *task), arrived: make(chan *task, batchFiles), lines: make(chan struct{}, n),
+		began: r.Now(), before: r.Drive.Stats(), pinned: map[remote.Blob]*pinned{}, places: map[string]bool{},
 	}
 	if run.part = r.Part; run.part == 0 {
 		run.part = largePart
@@ -90,17 +90,21 @@ func (r *Restore) Run(ctx context.Context, what []Selection) (*Summary, error) {
 		wg.Go(func() {
 			for t := range run.work {
 				if run.bring(ctx, t) {
-					t.dir.release(run)
+					t.release(run)
 				}
 				run.under.Done()
 			}
 		})
 	}
+	var placing sync.WaitGroup
+	placing.Go(func() { run.placeAll(ctx) })
 	err := run.walkAll(ctx, what)
 	close(run.work)
 	wg.Wait()
+	close(run.arrived)
+	placing.Wait()
 	for _, t := range run.sought { // the run has ended early
-		t.dir.release(run)
+		t.release(run)
 	}
 	return run.end(outer, ctx, err)
 }
@@ -108,20 +112,23 @@ func (r *Restore) Run(ctx context.Context, what []Selection) (*Summary, error) {
 // run is one Run.
 type run struct {
 	*Restore
-	stop   context.CancelCauseFunc // ends the run early
-	work   chan *task
-	lines  chan struct{} // a place for each request that may be under way
-	part   int64         // Part, or its default
-	began  time.Time
-	before remote.Stats
-	tops   []*dir
-	under  sync.WaitGroup // tasks that a worker has, or is to have
+	stop    context.CancelCauseFunc // ends the run early
+	work    chan *task
+	arrived chan *task    // that wait for their names
+	lines   chan struct{} // a place for each request that may be under way
+	part    int64         // Part, or its default
+	began   time.Time
+	before  remote.Stats
+	tops    []*dir
+	disks   disks
+	under   sync.WaitGroup // tasks that a worker has, or is to have
 
 	mu     sync.Mutex // guards what follows
 	sum    *Summary
 	dry    int     // downloads in a row that failed for want of a line
 	sought []*task // whose bytes have to be looked for
 	pinned map[remote.Blob]*pinned
+	places map[string]bool // to which something is under way, as the system writes them
 }
 
 // pinned counts the tasks for which a content was pinned.
@@ -135,11 +142,23 @@ type task struct {
 	want manifest.Version
 	blob remote.Blob
 
+	inTheWay bool // something else has its name, to be moved aside
+
 	sought  bool // its bytes were looked for, and what follows says what came of it
 	gone    *GoneError
 	instead *GoneError // why the blob is another file's that has the same content
 	refused error      // why a content that is there is not to be had
 }
+
+// release lets go of a task that has ended.
+func (t *task) release(r *run) {
+	r.mu.Lock()
+	delete(r.places, t.place())
+	r.mu.Unlock()
+	t.dir.release(r)
+}
+
+func (t *task) place() string { return t.dir.at + "/" + t.name }
 
 // walkAll sends a task for each file that is meant, and again those whose
 // bytes had to be looked for.
@@ -155,14 +174,14 @@ func (r *run) walkAll(ctx context.Context, what []Selection) error {
 
 // end completes the summary.
 func (r *run) end(outer, ctx context.Context, err error) (*Summary, error) {
+	if e := r.disks.sync(); e != nil && err == nil { // names, and folders
+		err = fmt.Errorf("write what was restored to disk: %w", e)
+	}
+	r.disks.close()
 	for _, top := range r.tops {
-		if top.root == nil {
-			continue
+		if top.root != nil {
+			top.root.Close()
 		}
-		if e := syncAll(top.root); e != nil && err == nil && !r.DryRun {
-			err = fmt.Errorf("write what was restored to disk: %w", e)
-		}
-		top.root.Close()
 	}
 	switch {
 	case outer.Err() != nil:
@@ -226,9 +245,6 @@ func (r *run) note(t *task, how Outcome, bytes int64, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.heed(err)
-	if how == Restored {
-		r.dry = 0
-	}
 	if p := r.pinned[t.blob]; p != nil && (how == Restored || how == Present) {
 		p.had++
 	}
@@ -242,6 +258,13 @@ func (r *run) note(t *task, how Outcome, bytes int64, err error) {
 	if r.Watch != nil {
 		r.Watch(res)
 	}
+}
+
+// online notes that a download did find a line.
+func (r *run) online() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.dry = 0
 }
 
 // heed ends the run by an error that every file would meet.

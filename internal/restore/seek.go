@@ -75,7 +75,7 @@ func (r *run) dispatchSought(ctx context.Context, least int) error {
 			if t.sought = true; err == nil {
 				err = r.send(ctx, t)
 			} else {
-				t.dir.release(r)
+				t.release(r)
 			}
 		}
 	}

@@ -2,10 +2,17 @@
 
 package restore
 
-import "os"
+import (
+	"io/fs"
+	"os"
+)
 
 // syncFile makes a file durable before it gets its name: here no call does so
 // for all of them.
 func syncFile(f *os.File) error { return f.Sync() }
 
-func syncAll(*os.Root) error { return nil }
+type disks struct{}
+
+func (disks) meet(*os.Root, fs.FileInfo) error { return nil }
+func (disks) sync() error                      { return nil }
+func (disks) close()                           {}

@@ -170,11 +170,28 @@ func (r *run) file(ctx context.Context, in *dir, p manifest.Path, want manifest.
 	t := &task{dir: in.hold(), path: p, want: want, blob: remote.Blob{FileID: want.FileID, Size: want.Size}}
 	t.name = in.claim(r, p, want.Name, false)
 	r.progress.found(want.Size)
-	if err := r.dispatchSought(ctx, seekAtOnce); err != nil {
+	if !r.claimPlace(t) {
+		r.note(t, Present, 0, nil)
 		t.dir.release(r)
+		return nil
+	}
+	if err := r.dispatchSought(ctx, seekAtOnce); err != nil {
+		t.release(r)
 		return err
 	}
 	return r.send(ctx, t)
+}
+
+// claimPlace reports whether nothing is under way yet to where a task's file
+// goes: selections may overlap, and one file is not to be fetched by two.
+func (r *run) claimPlace(t *task) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.places[t.place()] {
+		return false
+	}
+	r.places[t.place()] = true
+	return true
 }
 
 // send hands a task to the workers.
@@ -185,7 +202,7 @@ func (r *run) send(ctx context.Context, t *task) error {
 		return nil
 	case <-ctx.Done():
 		r.under.Done()
-		t.dir.release(r)
+		t.release(r)
 		return context.Cause(ctx)
 	}
 }
