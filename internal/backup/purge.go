@@ -3,10 +3,12 @@ package backup
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/autocloudbackup/acb/internal/plan"
 	"github.com/autocloudbackup/acb/manifest"
+	"github.com/autocloudbackup/acb/scan"
 )
 
 // A Purge is what to take off Drive although nothing is gone on disk: what
@@ -17,15 +19,17 @@ type Purge struct {
 }
 
 // PlanPurge says what a purge would put into Drive's trash.
-func (b *Backup) PlanPurge(p Purge) (*plan.Plan, *Summary, error) { return b.preview(p.edit()) }
+func (b *Backup) PlanPurge(p Purge) (*plan.Plan, *Summary, error) { return b.preview(b.purge(p)) }
 
 // CarryOutPurge puts what a purge means into Drive's trash.
 func (b *Backup) CarryOutPurge(ctx context.Context, p Purge) (*Summary, error) {
-	return b.carryOut(ctx, p.edit())
+	return b.carryOut(ctx, b.purge(p))
 }
 
-func (p Purge) edit() edit {
-	return edit{kind: "purge", reason: manifest.EndPurged, changes: p.changes}
+func (b *Backup) purge(p Purge) edit {
+	return edit{kind: "purge", reason: manifest.EndPurged, changes: func(known *manifest.Reader) (manifest.Changes, error) {
+		return p.changes(known, b.Sources)
+	}}
 }
 
 // A hidden is a folder on the way to what is purged.
@@ -33,6 +37,7 @@ type hidden struct {
 	at       *manifest.Place
 	folder   manifest.Folder
 	retired  bool // it, or one above it
+	pinned   bool // likewise
 	stays    bool // something in it does, or it is needed itself
 	purged   bool // something in it is
 	children []*hidden
@@ -41,7 +46,7 @@ type hidden struct {
 
 // changes names what is retired or pinned as deleted; and the folders that
 // hold nothing else.
-func (p Purge) changes(known *manifest.Reader) (manifest.Changes, error) {
+func (p Purge) changes(known *manifest.Reader, sources []scan.Source) (manifest.Changes, error) {
 	last, err := p.lastRun(known)
 	if err != nil {
 		return manifest.Changes{}, err
@@ -49,16 +54,22 @@ func (p Purge) changes(known *manifest.Reader) (manifest.Changes, error) {
 	all := map[manifest.FolderID]*hidden{}
 	var top *hidden
 	err = known.Walk(manifest.Root, func(path manifest.Path, row manifest.Row, files []manifest.Entry) error {
-		h := &hidden{at: &manifest.Place{ID: row.ID, Path: path}, folder: row.Folder, retired: row.Flags.Has(manifest.Retired)}
+		h := &hidden{
+			at: &manifest.Place{ID: row.ID, Path: path}, folder: row.Folder,
+			retired: row.Flags.Has(manifest.Retired), pinned: row.Flags.Has(manifest.Pinned),
+		}
+		// What was pinned as a whole may have become the way to a source since.
+		own := row.Flags.Has(manifest.Prefix) || slices.ContainsFunc(sources, func(s scan.Source) bool { return s.Path == path })
 		if up := all[row.Parent]; up != nil {
 			h.retired = h.retired || up.retired
+			h.pinned = h.pinned || up.pinned && !own
 			up.children = append(up.children, h)
 		} else {
 			top = h
 		}
 		all[row.ID] = h
 		for _, e := range files {
-			if (h.retired || e.Flags.Has(manifest.Retired) || e.Flags.Has(manifest.Pinned)) && e.Since <= int64(last) && p.names(path.Join(e.Name)) {
+			if (h.retired || h.pinned || e.Flags.Has(manifest.Retired) || e.Flags.Has(manifest.Pinned)) && e.Since <= int64(last) && p.names(path.Join(e.Name)) {
 				h.files = append(h.files, e)
 			} else {
 				h.stays = true
@@ -97,13 +108,13 @@ func (p *Purge) names(path manifest.Path) bool {
 // settle finds out which folders go as a whole: those that are retired, or
 // only led to what is purged, and in which nothing stays.
 func (h *hidden) settle(p *Purge) {
-	h.purged = len(h.files) > 0 || h.retired && p.names(h.at.Path)
+	h.purged = len(h.files) > 0 || (h.retired || h.pinned) && p.names(h.at.Path)
 	for _, child := range h.children {
 		child.settle(p)
 		h.purged = h.purged || child.purged
 		h.stays = h.stays || child.stays
 	}
-	leads := h.retired || h.folder.Flags.Has(manifest.Prefix) || h.folder.Flags.Has(manifest.Pinned)
+	leads := h.retired || h.pinned || h.folder.Flags.Has(manifest.Prefix)
 	if !h.purged || !leads || h.at.ID == manifest.Root {
 		h.stays = true
 	}

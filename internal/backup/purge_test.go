@@ -10,6 +10,7 @@ import (
 	"github.com/autocloudbackup/acb/internal/backup"
 	"github.com/autocloudbackup/acb/manifest"
 	"github.com/autocloudbackup/acb/remote/drivetest"
+	"github.com/autocloudbackup/acb/scan"
 )
 
 // purge makes a run that purges.
@@ -156,4 +157,33 @@ func TestPurgeSome(t *testing.T) {
 	if sum, err := w.open(store).CarryOutPurge(canceled, backup.Purge{}); sum.ExitCode() != 130 || errors.Is(err, context.Canceled) {
 		t.Errorf("interrupted: %v, %+v", err, sum)
 	}
+}
+
+// TestPurgePinnedFolder: of a folder that was backed up by name all goes, but
+// for a source that lies in it by now.
+func TestPurgePinnedFolder(t *testing.T) {
+	w := newWorld(t, drivetest.Options{}, "docs")
+	w.write("docs/stays", "stays")
+	w.write("by name/a", "a")
+	w.write("by name/deep/b", "b")
+	w.write("by name/source/stays", "stays too")
+	w.ok()
+	p, err := scan.PathOf(w.path("by name"))
+	w.must(err)
+	if sum, err := w.request(t.Context(), backup.Request{Targets: []scan.Target{{Path: p, Root: w.path("by name")}}}); err != nil || sum.Counts.Created != 3 {
+		t.Fatalf("%v, %+v", err, sum)
+	}
+	w.sources = append(w.sources, w.path("by name/source"))
+	sum, err := w.purge(backup.Purge{})
+	if c := sum.Counts; err != nil || c.Deleted != 2 || c.DeletedFolders != 1 || len(sum.Conditions) > 0 {
+		t.Errorf("%v, %+v", err, sum)
+	}
+	_, ids := w.onDrive()
+	for rel, want := range map[string]bool{"docs/stays": true, "by name/a": false, "by name/deep": false, "by name/source/stays": true} {
+		if got := ids[drivePath(w.path(rel))] != ""; got != want {
+			t.Errorf("%s is on Drive: %v, want %v", rel, got, want)
+		}
+	}
+	w.ok()
+	w.quiet()
 }
