@@ -61,9 +61,7 @@ func TestRestoreStopped(t *testing.T) {
 }
 
 func (l *life) restoring(target string) (*exec.Cmd, *bytes.Buffer) {
-	cmd, out := l.acb("acb")
-	cmd.Args = []string{"acb", "restore", l.path(""), "--to", target, "--config", filepath.Join(l.dir, "acb.toml")}
-	return cmd, out
+	return l.acb("restore", l.path(""), "--to", target)
 }
 
 // restoreStopped makes a restore that gets a signal at request n, and reports

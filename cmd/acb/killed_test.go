@@ -13,7 +13,6 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -57,29 +56,40 @@ func (l *life) must(err error) {
 	}
 }
 
-// acb starts a process of acb, under the name that TestMain knows it by.
-func (l *life) acb(name string, env ...string) (*exec.Cmd, *bytes.Buffer) {
+// acb makes a process of acb.
+func (l *life) acb(args ...string) (*exec.Cmd, *bytes.Buffer) {
 	l.t.Helper()
 	self, err := os.Executable()
 	l.must(err)
 	var out bytes.Buffer
+	return &exec.Cmd{Path: self, Args: l.argv("acb", args), Env: l.env(), Stdout: &out, Stderr: &out}, &out
+}
+
+// argv is a command line, with the name that TestMain knows acb by.
+func (l *life) argv(name string, args []string) []string {
+	return slices.Concat([]string{name}, args, []string{"--config", filepath.Join(l.dir, "acb.toml")})
+}
+
+func (l *life) env() []string {
 	home := filepath.Join(l.dir, "home")
-	cmd := &exec.Cmd{
-		Path: self, Args: []string{name, "scan", "--config", filepath.Join(l.dir, "acb.toml")},
-		Env:    append(append(os.Environ(), "HOME="+home, "USERPROFILE="+home, "LOCALAPPDATA="+home), env...),
-		Stdout: &out, Stderr: &out,
+	return append(os.Environ(), "HOME="+home, "USERPROFILE="+home, "LOCALAPPDATA="+home, "TMPDIR="+home, "TMP="+home)
+}
+
+// ok runs a command that must end well, and returns what it says.
+func (l *life) ok(args ...string) string {
+	l.t.Helper()
+	cmd, out := l.acb(args...)
+	if err := cmd.Run(); err != nil {
+		l.t.Fatalf("acb %q: %v\n%s", args, err, out)
 	}
-	return cmd, &out
+	return out.String()
 }
 
 // saved makes a run that must end well, and demands that Drive holds what is
 // on disk, and nothing else.
 func (l *life) saved() {
 	l.t.Helper()
-	cmd, out := l.acb("acb")
-	if err := cmd.Run(); err != nil {
-		l.t.Fatalf("%v\n%s", err, out)
-	}
+	l.ok("scan")
 	disk, drive := l.onDisk(), l.onDrive()
 	for _, p := range slices.Sorted(maps.Keys(disk)) {
 		if drive[p] != disk[p] {
@@ -269,7 +279,7 @@ func TestKilledAtEveryRequest(t *testing.T) {
 // whether there was one.
 func (l *life) killedAtRequest(n int, does bool) (hit bool) {
 	l.t.Helper()
-	cmd, out := l.acb("acb")
+	cmd, out := l.acb("scan")
 	var struck atomic.Bool
 	first := l.srv.Stats().Total() + l.srv.Stats().TokenRequests()
 	started := make(chan struct{})
@@ -299,40 +309,5 @@ func (l *life) died(err error, should bool, out *bytes.Buffer) {
 	var exit *exec.ExitError
 	if killed := errors.As(err, &exit) && !exit.Exited(); err != nil && !errors.As(err, &exit) || killed != should || err != nil && !killed {
 		l.t.Fatalf("killed should be %v: %v\n%s", should, err, out)
-	}
-}
-
-// TestKilledAtEveryWrite kills acb when its manifest is about to be written:
-// at each write that a run makes, most of them within a transaction.
-func TestKilledAtEveryWrite(t *testing.T) {
-	if !diesAtWrites {
-		t.Skip("SKIPPED: no way here to be told of SQLite's writes; nothing is killed between them")
-	}
-	const lives = 2 // side by side
-	for first := range lives {
-		t.Run(fmt.Sprint(first), func(t *testing.T) {
-			t.Parallel()
-			l := newLife(t)
-			for n := first; ; n += lives * step() {
-				l.edit()
-				cmd, out := l.acb("acb-dying", "ACB_TEST_DIE_AT="+strconv.Itoa(n))
-				err := cmd.Run()
-				if err == nil {
-					if n < 50 {
-						t.Errorf("only %d writes", n)
-					}
-					t.Logf("a run makes %d writes", n)
-					break
-				}
-				l.died(err, true, out)
-				l.saved()
-				if n%5 == 0 {
-					l.quiet()
-				}
-				if t.Failed() {
-					t.Fatalf("killed at write %d of round %d", n, l.round)
-				}
-			}
-		})
 	}
 }

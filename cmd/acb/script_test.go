@@ -83,8 +83,8 @@ func TestMain(m *testing.M) {
 		"acb-elsewhere": func() {
 			os.Exit(start(time.Now, func(purpose string) string { return machine.ID(purpose + " elsewhere") }))
 		},
-		"acb-dying": func() { dieAtWrite(); os.Exit(Main()) },
-		"xdg-open":  func() { os.Exit(openLink(os.Args[1])) },
+		"acb-traced": func() { beTraced(); os.Exit(Main()) },
+		"xdg-open":   func() { os.Exit(openLink(os.Args[1])) },
 	})
 }
 
