@@ -131,6 +131,44 @@ func TestInTrash(t *testing.T) {
 	if !slices.Equal(names, []string{"gone", "new"}) {
 		t.Errorf("to be removed for good: %q", names)
 	}
+	// Somebody thinks better of it while acb asks.
+	i := slices.IndexFunc(list, func(r backup.Removable) bool { return r.Size == int64(len("was not to be")) })
+	kept := string(list[i].FileID)
+	w.must(w.srv.Untrash(kept))
+	sum, err := w.open(store).Remove(t.Context(), list)
+	if err != nil || sum.Counts.Deleted != 1 || len(sum.Failures) != 1 {
+		t.Errorf("%v, %+v", err, sum)
+	}
+	if _, err := w.srv.Content(kept); err != nil {
+		t.Errorf("it is gone: %v", err)
+	}
+}
+
+// TestPurgeUndone: what was backed up by name, outside of all sources, comes back
+// as that, with the folders that are only there to hold it.
+func TestPurgeUndone(t *testing.T) {
+	w := newWorld(t, drivetest.Options{}, "docs")
+	w.write("docs/stays", "stays")
+	w.write("out/deep/pinned", "backed up by name")
+	w.ok()
+	p, err := scan.PathOf(w.path("out/deep/pinned"))
+	w.must(err)
+	_, err = w.request(t.Context(), backup.Request{Targets: []scan.Target{{Path: p, Root: w.path("out/deep/pinned")}}})
+	w.must(err)
+	ids := w.ids("out/deep/pinned")
+	for range 2 {
+		sum, err := w.purge(backup.Purge{})
+		if err != nil || sum.Counts.Deleted != 1 || sum.Counts.DeletedFolders != 1 {
+			t.Fatalf("%v, %+v", err, sum)
+		}
+		_, err = w.undo(sum.Run)
+		w.must(err)
+		w.has(ids)
+		w.ok()
+		w.agrees()
+		w.quiet()
+		w.has(ids)
+	}
 }
 
 // TestPurgeSome: only what is named, and only what is old enough.

@@ -2,7 +2,9 @@ package backup
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/autocloudbackup/acb/manifest"
@@ -153,7 +155,7 @@ func (b *Backup) Remove(ctx context.Context, list []Removable) (*Summary, error)
 		err = r.claim(ctx)
 	}
 	if err == nil {
-		failedIDs, err = b.Drive.Remove(ctx, ids)
+		failedIDs, err = b.removeTrashed(ctx, ids)
 	}
 	failedBlobs := map[remote.Blob]error{}
 	if err == nil {
@@ -179,4 +181,23 @@ func (b *Backup) Remove(ctx context.Context, list []Removable) (*Summary, error)
 		err = fmt.Errorf("write manifest: %w", markErr)
 	}
 	return r.end(ctx, err)
+}
+
+// removeTrashed removes files for good that are in the trash still: whoever was
+// asked may have taken one out of it meanwhile.
+func (b *Backup) removeTrashed(ctx context.Context, ids []manifest.FileID) (failed map[manifest.FileID]error, err error) {
+	states, err := b.Drive.Check(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	out := map[manifest.FileID]error{}
+	ids = slices.DeleteFunc(ids, func(id manifest.FileID) bool {
+		if s := states[id]; !s.Absent && !s.Trashed {
+			out[id] = errors.New("somebody has taken it out of the trash, so it stays")
+		}
+		return out[id] != nil
+	})
+	failed, err = b.Drive.Remove(ctx, ids)
+	maps.Copy(failed, out)
+	return failed, err
 }
