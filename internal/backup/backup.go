@@ -64,7 +64,7 @@ func (b *Backup) Run(ctx context.Context, req Request) (*Summary, error) {
 		again, err = r.once(ctx)
 	}
 	if err == nil {
-		err = r.putBackRest(ctx)
+		_, err = r.putBackRest(ctx)
 	}
 	return r.end(ctx, err)
 }
@@ -117,6 +117,7 @@ type run struct {
 	journal *journal
 	claimed bool      // no copy of this state folder has changed Drive, nor will
 	waiting []Drift   // to be put right when their folders are there
+	logEnd  string    // where to go on in the change log when they are; "" if something else is left, or nothing waits
 	failed  []Failure // of what no plan is about: planning anew does not put it right
 }
 

@@ -220,7 +220,17 @@ func (r *run) checkDrive(ctx context.Context) error {
 	if err != nil || !all {
 		return err // asked again by the next run, from where this one began
 	}
-	return r.Store.SetMeta(map[string]string{metaChanges: seen.next, metaChecked: strconv.FormatInt(r.started.Unix(), 10)})
+	if len(r.waiting) > 0 {
+		r.logEnd = seen.next
+		return nil
+	}
+	return r.keepLogEnd(seen.next)
+}
+
+// keepLogEnd makes durable where to go on in the change log: all that it told so
+// far is put right.
+func (r *run) keepLogEnd(next string) error {
+	return r.Store.SetMeta(map[string]string{metaChanges: next, metaChecked: strconv.FormatInt(r.started.Unix(), 10)})
 }
 
 // checkDue reports whether Drive is to be asked: of a scan of all sources, if

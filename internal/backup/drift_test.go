@@ -206,6 +206,35 @@ func TestDriftFaults(t *testing.T) {
 	}
 }
 
+// TestDriftWaits: what belongs into a folder that has to be made anew is put
+// back by the end of the run, or else by the next one that asks.
+func TestDriftWaits(t *testing.T) {
+	for n := 0; ; n++ {
+		w := newWorld(t, drivetest.Options{}, "docs")
+		w.write("docs/d/f", "the file")
+		w.write("docs/d/g", "its neighbour")
+		w.ok()
+		f, d := w.node("docs/d/f").ID, w.node("docs/d").ID
+		w.must(firstOf(w.srv.Move(f, "root"), w.srv.Delete(d)))
+		w.srv.Inject(drivetest.From(n, drivetest.Unavailable))
+		_, _ = w.run(t.Context(), w.due)
+		hit := w.srv.Hits() > 0
+		w.srv.Inject(nil)
+		w.ok(w.due)
+		w.compare()
+		w.atMost1(func() { w.ok(w.due) })
+		if id := w.node("docs/d/f").ID; id != f {
+			t.Errorf("sent again, although it was there")
+		}
+		if t.Failed() {
+			t.Fatalf("from request %d on", n)
+		}
+		if !hit {
+			return
+		}
+	}
+}
+
 // TestDriftOfACopy: what the original did since the copy was made is not
 // undone by the copy.
 func TestDriftOfACopy(t *testing.T) {

@@ -132,31 +132,38 @@ func (r *run) putBackLevel(ctx context.Context, level []Drift) (failed map[manif
 }
 
 // putBackRest puts back what belongs into a folder that this run has had to
-// make again.
-func (r *run) putBackRest(ctx context.Context) error {
+// make again, and reports whether nothing is left to be done.
+func (r *run) putBackRest(ctx context.Context) (all bool, err error) {
 	if len(r.waiting) == 0 {
-		return nil
+		return true, nil
 	}
 	known, err := r.Store.Reader()
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer known.Close()
+	made := true
 	var todo []Drift
 	for _, d := range r.waiting {
 		row, ok, err := known.Row(d.in)
-		if err != nil {
-			return err
-		}
-		if !ok || row.Flags.Has(manifest.Lost) {
-			continue // it is not on disk any more
+		switch {
+		case err != nil:
+			return false, err
+		case !ok: // it is not on disk any more
+			continue
+		case row.Flags.Has(manifest.Lost):
+			made = false
+			continue
 		}
 		d.parent = row.FileID
 		d.What |= Moved
 		todo = append(todo, d)
 	}
-	_, err = r.putBack(ctx, todo)
-	return err
+	all, err = r.putBack(ctx, todo)
+	if all = all && made; err == nil && all && r.logEnd != "" {
+		err = r.keepLogEnd(r.logEnd)
+	}
+	return all, err
 }
 
 // mended counts and lists what is, or is going to be, as it should.

@@ -23,13 +23,14 @@ func (r *run) repair(ctx context.Context, seen *drifted) (all bool, err error) {
 	if err == nil {
 		err = r.sendAgain(ctx)
 	}
+	rest := false
 	if err == nil {
-		err = r.putBackRest(ctx)
+		rest, err = r.putBackRest(ctx)
 	}
 	if err != nil {
 		return false, err
 	}
-	return all, r.judgeRepair()
+	return all && rest, r.judgeRepair()
 }
 
 // quarantine moves what the manifest does not know out of the host folder.

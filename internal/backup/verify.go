@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 )
 
 // A Verify compares Drive with the manifest. The zero value asks Drive's change
@@ -144,7 +143,7 @@ func (r *run) conclude(ctx context.Context, v *Verify, seen *drifted, held []int
 	if !done {
 		return nil
 	}
-	return r.Store.SetMeta(map[string]string{metaChanges: seen.next, metaChecked: strconv.FormatInt(r.started.Unix(), 10)})
+	return r.keepLogEnd(seen.next)
 }
 
 // tellFindings takes over what was found, and what a run before has found and
