@@ -13,9 +13,7 @@ import (
 )
 
 // Listed compares all that Drive lists of an installation with a manifest:
-// ⌈items/1000⌉ requests. Listings lag, and show what has been changed a moment
-// ago as it was. So whatever one lacks, has otherwise or has more of is looked
-// up by its id before it is judged: a request for 100 of such items.
+// ⌈items/1000⌉ requests, and one for 100 items whose listing is in doubt.
 //
 // It tells what is gone, trashed, moved, renamed or overwritten; and as Extra
 // or Duplicate what the manifest does not know, of items in the host folder,
@@ -24,47 +22,55 @@ import (
 //
 // In memory it holds 16 bytes an item, and what differs.
 func Listed(ctx context.Context, drive *remote.Drive, installation string, known *manifest.Reader, lay remote.Layout, begun map[manifest.FileID]bool) (found []Drift, items int64, err error) {
-	l := listing{seed: maphash.MakeSeed(), left: map[uint64]uint64{}}
-	damaged := eachItem(known, lay, func(d Drift) {
-		if !d.lost {
-			l.left[l.key(d.Item)] = l.digest(&d)
-		}
-	})
-	if damaged != nil && !isDamage(damaged) {
-		return nil, 0, damaged
-	}
-	err = drive.List(ctx, installation, true, func(id manifest.FileID, s remote.State) error {
-		items++
-		l.meet(id, s)
-		return nil
-	})
-	if err != nil {
-		return nil, 0, fmt.Errorf("compare Drive with the manifest: %w", err)
-	}
-	suspects := []manifest.FileID{lay.Top, lay.Host}
-	err = eachItem(known, lay, func(d Drift) {
-		if _, left := l.left[l.key(d.Item)]; left && !d.lost && d.Item != lay.Top && d.Item != lay.Host {
-			suspects = append(suspects, d.Item)
-		}
-	})
-	if err != nil && !isDamage(err) {
+	l, err := expect(known, lay)
+	damaged := isDamage(err)
+	if err != nil && !damaged {
 		return nil, 0, err
-	}
-	if damaged == nil {
-		suspects = append(suspects, l.more...)
-	}
-	states, err := drive.Check(ctx, suspects)
-	if err != nil {
-		return nil, 0, fmt.Errorf("compare Drive with the manifest: %w", err)
 	}
 	into := drifts{}
-	if _, err := into.compare(known, lay, states); err != nil {
-		return nil, 0, err
+	met := func(id manifest.FileID, s remote.State) {
+		items++
+		l.meet(id, s)
 	}
-	if damaged == nil {
-		err = into.extras(known, lay, states, l.more, begun)
+	err = list(ctx, drive, installation, true, met, func(looked map[manifest.FileID]remote.State) ([]manifest.FileID, error) {
+		if looked == nil {
+			doubtful, err := l.doubtful(known, lay)
+			doubtful = append(doubtful, lay.Top, lay.Host)
+			if !damaged {
+				doubtful = append(doubtful, l.more...)
+			}
+			return doubtful, err
+		}
+		_, err := into.compare(known, lay, looked)
+		if err == nil && !damaged {
+			err = into.extras(known, lay, looked, l.more, begun)
+		}
+		return nil, err
+	})
+	if err != nil {
+		return nil, 0, fmt.Errorf("compare Drive with the manifest: %w", err)
 	}
-	return into.sorted(), items, err
+	return into.sorted(), items, nil
+}
+
+// list tells met of all that Drive lists of an installation, and then looks up
+// by id what doubtful names, until it names nothing more: listings lag, and
+// show what has been changed a moment ago as it was. Doubtful is told what was
+// looked up last, nil at first.
+func list(ctx context.Context, drive *remote.Drive, installation string, trash bool, met func(manifest.FileID, remote.State),
+	doubtful func(looked map[manifest.FileID]remote.State) ([]manifest.FileID, error)) error {
+	err := drive.List(ctx, installation, trash, func(id manifest.FileID, s remote.State) error {
+		met(id, s)
+		return nil
+	})
+	for looked := map[manifest.FileID]remote.State(nil); err == nil; {
+		var ids []manifest.FileID
+		if ids, err = doubtful(looked); err != nil || len(ids) == 0 {
+			return err
+		}
+		looked, err = drive.Check(ctx, ids)
+	}
+	return err
 }
 
 // A listing takes off what it meets as it should be.
@@ -72,6 +78,31 @@ type listing struct {
 	seed maphash.Seed
 	left map[uint64]uint64 // of ids: the digest of what is expected, not met yet
 	more []manifest.FileID // that were not expected
+}
+
+// expect begins a listing of what a manifest knows. What is damaged in it is
+// not expected, and part of the error.
+func expect(known *manifest.Reader, lay remote.Layout) (*listing, error) {
+	l := &listing{seed: maphash.MakeSeed(), left: map[uint64]uint64{}}
+	return l, eachItem(known, lay, func(d Drift) {
+		if !d.lost {
+			l.left[l.key(d.Item)] = l.digest(&d)
+		}
+	})
+}
+
+// doubtful returns what is expected and was not met as it should be, but for
+// the two folders above all.
+func (l *listing) doubtful(known *manifest.Reader, lay remote.Layout) (ids []manifest.FileID, err error) {
+	err = eachItem(known, lay, func(d Drift) {
+		if _, left := l.left[l.key(d.Item)]; left && !d.lost && d.Item != lay.Top && d.Item != lay.Host {
+			ids = append(ids, d.Item)
+		}
+	})
+	if isDamage(err) {
+		err = nil
+	}
+	return ids, err
 }
 
 func (l *listing) key(id manifest.FileID) uint64 { return maphash.String(l.seed, string(id)) }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -46,8 +45,8 @@ const putAtOnce = 4_000
 // Build makes the manifest of a host folder in the file at path, which is
 // removed first. Nothing on Drive is changed. An error leaves no file.
 //
-// What a listing lacks although the base knows it, or although something is in
-// it, is looked up by id: listings lag.
+// What a listing lacks or has otherwise than the base, or lacks although
+// something is in it, is looked up by id: listings lag.
 func (r *Rebuild) Build(ctx context.Context, host remote.Host, path string) (made *Rebuilt, err error) {
 	if err := manifest.Discard(path); err != nil {
 		return nil, fmt.Errorf("rebuild manifest: %w", err)
@@ -94,7 +93,7 @@ func (r *Rebuild) fill(ctx context.Context, store *manifest.Store, made *Rebuilt
 	if err != nil {
 		return err
 	}
-	states, err := r.states(ctx, made.Host, old)
+	states, err := r.states(ctx, store, made.Host)
 	if err != nil {
 		return err
 	}
@@ -158,54 +157,51 @@ func forget(store *manifest.Store) (base, error) {
 	return old, errors.Join(err, store.Ack(steps), store.Fold())
 }
 
-// states lists what the installation has on Drive, and looks up what the
-// listing should have and has not.
-func (r *Rebuild) states(ctx context.Context, host remote.Host, old base) (map[manifest.FileID]remote.State, error) {
-	states := map[manifest.FileID]remote.State{}
-	err := r.Drive.List(ctx, host.Installation, false, func(id manifest.FileID, s remote.State) error {
-		states[id] = s
-		return nil
-	})
+// states lists what the installation has on Drive. What the base has otherwise
+// and what something is in is looked up where the listing does not show it so.
+func (r *Rebuild) states(ctx context.Context, store *manifest.Store, host remote.Host) (map[manifest.FileID]remote.State, error) {
+	known, err := store.Reader()
 	if err != nil {
 		return nil, err
 	}
-	delete(states, host.Top)
-	delete(states, host.ID)
-	var missing []manifest.FileID
-	for _, known := range []func(func(manifest.FileID) bool){ids(old.files), ids(old.folders)} {
-		for id := range known {
-			if _, listed := states[id]; !listed {
-				missing = append(missing, id)
-			}
+	defer known.Close()
+	lay := remote.Layout{Top: host.Top, Host: host.ID}
+	l, err := expect(known, lay)
+	if err != nil {
+		return nil, err
+	}
+	states := map[manifest.FileID]remote.State{}
+	met := func(id manifest.FileID, s remote.State) {
+		l.meet(id, s)
+		if id != host.Top && id != host.ID {
+			states[id] = s
 		}
 	}
 	asked := map[manifest.FileID]bool{host.ID: true, host.Top: true, "": true}
-	for {
+	return states, list(ctx, r.Drive, host.Installation, false, met, func(looked map[manifest.FileID]remote.State) (ids []manifest.FileID, err error) {
+		if looked == nil {
+			if ids, err = l.doubtful(known, lay); err != nil {
+				return nil, err
+			}
+		}
+		for id, s := range looked {
+			if states[id] = s; !s.Absent && s.Installation != host.Installation {
+				delete(states, id) // what is not ours is no folder of the backup
+			}
+		}
+		for _, id := range ids {
+			asked[id] = true
+		}
 		for _, s := range states {
 			if _, listed := states[s.Parent]; !listed && !s.Absent && !asked[s.Parent] {
-				missing = append(missing, s.Parent)
+				asked[s.Parent] = true
+				ids = append(ids, s.Parent)
 			}
 		}
-		if len(missing) == 0 {
-			return states, nil
-		}
-		slices.Sort(missing)
-		missing = slices.Compact(missing)
-		found, err := r.Drive.Check(ctx, missing)
-		if err != nil {
-			return nil, err
-		}
-		for _, id := range missing {
-			asked[id] = true
-			if s := found[id]; s.Absent || s.Installation == host.Installation {
-				states[id] = s // what is not ours is no folder of the backup
-			}
-		}
-		missing = missing[:0]
-	}
+		slices.Sort(ids)
+		return ids, nil
+	})
 }
-
-func ids[V any](m map[manifest.FileID]V) func(func(manifest.FileID) bool) { return maps.Keys(m) }
 
 // unchanged returns an error if another acb has written into the host folder
 // since it was found: what was listed may be the half of it.
