@@ -20,8 +20,20 @@ type Reader struct {
 	c *conn
 }
 
+// An OlderError says that an older acb has written a manifest. [Open] brings it
+// up to date, and keeps a copy of it as it was.
+type OlderError struct {
+	Path    string
+	Version int
+}
+
+// Error says so, and names a command that does no more than that.
+func (e *OlderError) Error() string {
+	return fmt.Sprintf("manifest %s: written by an older acb (version %d, now %d): acb status brings it up to date", e.Path, e.Version, len(migrations))
+}
+
 // OpenReader opens the manifest at path for reading only. If there never was
-// one, the error is fs.ErrNotExist.
+// one, the error is fs.ErrNotExist; of an older acb's, an *OlderError.
 func OpenReader(path string) (*Reader, error) {
 	if err := look(path); err != nil {
 		return nil, err
@@ -32,7 +44,7 @@ func OpenReader(path string) (*Reader, error) {
 	}
 	version, err := c.version(len(migrations))
 	if err == nil && version < len(migrations) {
-		err = fmt.Errorf("manifest %s: written by an older acb (version %d, now %d): acb scan brings it up to date", path, version, len(migrations))
+		err = &OlderError{path, version}
 	}
 	r := &Reader{c: c}
 	if err == nil {

@@ -129,7 +129,11 @@ Any flag can also be set by a variable: ACB_BWLIMIT for --bwlimit.
 // ACB_BWLIMIT for --bwlimit.
 func fromEnvironment(flags *pflag.FlagSet, lookup func(string) (string, bool)) error {
 	var first error
+	loud, quiet := flags.Changed("verbose"), flags.Changed("quiet")
 	flags.VisitAll(func(f *pflag.Flag) {
+		if f.Name == "verbose" && quiet || f.Name == "quiet" && loud {
+			return // what is given says the opposite
+		}
 		name := "ACB_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
 		value, ok := lookup(name)
 		if !ok || value == "" || f.Changed || f.Name == "help" {

@@ -60,7 +60,7 @@ func (a *app) loadConfig() (*config.Config, error) {
 	if !only {
 		return nil, &exitError{exitUsage, err}
 	}
-	known, knownErr := knownSources(manifestFile(cfg))
+	known, knownErr := a.knownSources(manifestFile(cfg))
 	if knownErr != nil {
 		return nil, knownErr
 	}
@@ -76,9 +76,9 @@ func (a *app) loadConfig() (*config.Config, error) {
 func manifestFile(cfg *config.Config) string { return filepath.Join(cfg.State, "manifest.db") }
 
 // knownSources returns the sources that a run has completed.
-func knownSources(file string) (map[manifest.Path]bool, error) {
+func (a *app) knownSources(file string) (map[manifest.Path]bool, error) {
 	known := make(map[manifest.Path]bool)
-	r, err := readManifest(file)
+	r, err := a.readManifest(file)
 	if r == nil {
 		return known, err
 	}

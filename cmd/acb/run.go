@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"sync"
 	"time"
@@ -13,7 +12,6 @@ import (
 	"github.com/autocloudbackup/acb/internal/config"
 	"github.com/autocloudbackup/acb/internal/droppath"
 	"github.com/autocloudbackup/acb/internal/schedule"
-	"github.com/autocloudbackup/acb/manifest"
 	"github.com/spf13/cobra"
 )
 
@@ -94,7 +92,7 @@ func (a *app) atTheirTimes(ctx context.Context, cfg *config.Config, job func(con
 		if it.at.IsZero() {
 			continue
 		}
-		last, err := lastStart(manifestFile(cfg), it.kind)
+		last, err := a.lastStart(manifestFile(cfg), it.kind)
 		if err != nil {
 			return err
 		}
@@ -137,24 +135,14 @@ func (a *app) drops(ctx context.Context, backUp func(paths []string)) {
 }
 
 // lastStart returns when the last run of a kind began, zero if there was none.
-func lastStart(file, kind string) (time.Time, error) {
-	r, err := readManifest(file)
+func (a *app) lastStart(file, kind string) (time.Time, error) {
+	r, err := a.readManifest(file)
 	if r == nil {
 		return time.Time{}, err
 	}
 	defer r.Close()
 	run, _, err := r.LastRun(kind)
 	return run.Started, err
-}
-
-// readManifest opens the manifest for reading, also while a run writes it;
-// nil if there is none yet.
-func readManifest(file string) (*manifest.Reader, error) {
-	r, err := manifest.OpenReader(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	return r, err
 }
 
 // say tells what is going on, unless quiet.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
@@ -165,4 +166,16 @@ func summaryCommand(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("%s is %s, want %s", key, got, want)
 		}
 	}
+}
+
+// olderCommand undoes what format 6 has changed.
+func olderCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: older MANIFEST")
+	}
+	db, err := sql.Open("sqlite", ts.MkAbs(args[0])) // the driver is manifest's
+	ts.Check(err)
+	defer db.Close()
+	_, err = db.Exec("ALTER TABLE source ADD COLUMN files INTEGER NOT NULL DEFAULT 0; PRAGMA user_version = 5")
+	ts.Check(err)
 }

@@ -53,6 +53,8 @@ import (
 //		copies a folder to another file system and makes NAME a link to it.
 //	mtime NAME DURATION
 //		makes a file so old; "mtime NAME 2024-05-06T07:08:09Z" sets the time.
+//	older MANIFEST
+//		makes a manifest one as the acb of format 5 has left it.
 //	fifo NAME
 //		makes a named pipe.
 //	disk SUBCOMMAND...
@@ -96,7 +98,7 @@ func TestScripts(t *testing.T) {
 		UpdateScripts:      *update,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exitsCommand, "summary": summaryCommand, "drive": driveCommand,
-			"file": fileCommand, "many": manyCommand, "copytree": copyTreeCommand, "otherfs": otherFSCommand, "mtime": mtimeCommand, "fifo": fifoCommand,
+			"file": fileCommand, "many": manyCommand, "copytree": copyTreeCommand, "otherfs": otherFSCommand, "mtime": mtimeCommand, "fifo": fifoCommand, "older": olderCommand,
 			"disk": diskCommand,
 		},
 		Condition: func(cond string) (bool, error) {

@@ -112,7 +112,7 @@ func (a *app) readState(cfg *config.Config) (*state, error) {
 		next := cfg.Schedule.Cron.Next(now)
 		st.Next = &next
 	}
-	r, err := readManifest(st.Manifest)
+	r, err := a.readManifest(st.Manifest)
 	if r == nil {
 		return st, err
 	}

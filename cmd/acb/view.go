@@ -3,11 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"strings"
 
 	"github.com/autocloudbackup/acb/internal/backup"
 	"github.com/autocloudbackup/acb/internal/config"
+	"github.com/autocloudbackup/acb/internal/lock"
 	"github.com/autocloudbackup/acb/manifest"
 	"github.com/autocloudbackup/acb/remote"
 	"github.com/autocloudbackup/acb/scan"
@@ -25,9 +27,39 @@ func (a *app) readingConfig() (*config.Config, error) {
 	return cfg, nil
 }
 
+// readManifest opens the manifest for reading, also while a run writes it;
+// nil if there is none yet. One of an older acb is brought up to date first:
+// whoever wants files back must not have to make a backup before.
+func (a *app) readManifest(file string) (*manifest.Reader, error) {
+	r, err := manifest.OpenReader(file)
+	if errors.As(err, new(*manifest.OlderError)) {
+		if err = a.upgrade(file); err == nil {
+			r, err = manifest.OpenReader(file)
+		}
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return r, err
+}
+
+// upgrade brings a manifest up to date.
+func (a *app) upgrade(file string) error {
+	held, err := lock.Acquire(filepath.Dir(file), "acb", a.now())
+	if err != nil {
+		return err
+	}
+	defer held.Release()
+	s, err := manifest.Open(file)
+	if err != nil {
+		return err
+	}
+	return s.Close()
+}
+
 // view opens the manifest for reading, also while a run writes it.
 func (a *app) view(cfg *config.Config) (*manifest.Reader, error) {
-	r, err := readManifest(manifestFile(cfg))
+	r, err := a.readManifest(manifestFile(cfg))
 	if err == nil && r == nil {
 		err = noBackup(cfg)
 	}
