@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -191,6 +192,64 @@ func viewed(t *testing.T, s *Store, run RunID) []string {
 	return list
 }
 
+// checkEver compares what was ever at each path with what the views after runs
+// have there.
+func checkEver(t *testing.T, s *Store, runs []RunID) {
+	t.Helper()
+	r := newReader(t, s)
+	defer r.Close()
+	type seen struct {
+		run RunID
+		id  string
+	}
+	want := map[Path][]seen{}
+	for _, run := range runs {
+		err := r.At(run).Walk(Root, func(p Path, dir FolderVersion, files []Version) error {
+			if dir.ID != Root {
+				want[p] = append(want[p], seen{run, folderLine(dir.Folder)})
+			}
+			for _, e := range files {
+				want[p.Join(e.Name)] = append(want[p.Join(e.Name)], seen{run, entryLine(dir.ID, e.Entry)})
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for p, at := range want {
+		files, folders, err := r.Ever(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []seen
+		for _, run := range runs {
+			shows := r.At(run).shows
+			for _, f := range folders {
+				if shows(f.From, f.To) {
+					got = append(got, seen{run, folderLine(f.Folder)})
+				}
+			}
+			for _, f := range files {
+				if shows(f.From, f.To) {
+					got = append(got, seen{run, entryLine(f.Folder, f.Entry)})
+				}
+			}
+		}
+		order := func(a, b seen) int {
+			if a.run != b.run {
+				return int(min(max(a.run-b.run, -1), 1))
+			}
+			return strings.Compare(a.id, b.id)
+		}
+		slices.SortFunc(at, order)
+		slices.SortFunc(got, order)
+		if !slices.Equal(at, got) {
+			t.Errorf("ever at %q: %v, in the views %v", p, got, at)
+		}
+	}
+}
+
 // emptyTree is all of an empty tree.
 var emptyTree = folderLine(Folder{ID: Root})
 
@@ -372,6 +431,7 @@ func TestModel(t *testing.T) {
 				t.Fatal(err)
 			}
 			then[run], then[Now] = want.lines(), want.lines()
+			checkEver(t, s, slices.Sorted(maps.Keys(then)))
 			before := RunID(0)
 			then[0] = []string{emptyTree}
 			for _, run := range slices.Sorted(maps.Keys(then)) {
