@@ -125,6 +125,36 @@ func TestUndoOfUndo(t *testing.T) {
 	w.settled()
 }
 
+// TestUndoRestored: a restore brings what was there after a run, before it was
+// taken back, after that, and when the disk was saved again.
+func TestUndoRestored(t *testing.T) {
+	w := newWorld(t, drivetest.Options{}, "docs")
+	w.write("docs/stays", "stays")
+	w.write("docs/edit", "first")
+	w.write("docs/gone", "goes")
+	w.write("docs/d/move", "moves")
+	w.write("docs/trash/deep/b", "b")
+	first := w.ok()
+	then := snapshot(t, w.sources...)
+	w.write("docs/edit", "second")
+	w.write("docs/new/file", "new")
+	w.remove("docs/gone")
+	w.remove("docs/trash")
+	w.rename("docs/d/move", "docs/moved")
+	w.rename("docs/d", "docs/e")
+	second := w.ok()
+	now := snapshot(t, w.sources...)
+	undo, err := w.undo(second.Run)
+	w.must(err)
+	for range 2 {
+		w.brings(manifest.RunID(first.Run), then)
+		w.brings(manifest.RunID(second.Run), now)
+		w.brings(manifest.RunID(undo.Run), then)
+		w.settled()
+	}
+	w.brings(manifest.Now, now)
+}
+
 // TestUndoPlaceTaken: a move whose old place is taken by now stays, and so does
 // the folder that it went into.
 func TestUndoPlaceTaken(t *testing.T) {

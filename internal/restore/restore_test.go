@@ -204,6 +204,26 @@ func TestGone(t *testing.T) {
 	}
 }
 
+// TestToAndFro: of a content that a file held more than once, any revision does.
+func TestToAndFro(t *testing.T) {
+	w := newWorld(t, drivetest.Options{})
+	var first manifest.RunID
+	for i, content := range []string{"one", "two", "one", "two"} {
+		w.write("edit", content)
+		if run := w.backup(); i == 0 {
+			first = run
+		}
+	}
+	old := w.version(first, "edit")
+	if failed, err := w.drive().Unkeep(t.Context(), []remote.Blob{{FileID: old.FileID, Revision: old.HeadRevision}}); err != nil || len(failed) > 0 {
+		t.Fatal(failed, err)
+	}
+	sum := w.ok(first, "edit")
+	if got := tree(t, w.target)["edit"]; !strings.HasSuffix(got, "one") || len(sum.Pinned) != 1 {
+		t.Errorf("%s, %+v", got, sum)
+	}
+}
+
 // TestInTheWay: what is at the target is kept, or moved aside when asked.
 func TestInTheWay(t *testing.T) {
 	w := newWorld(t, drivetest.Options{})

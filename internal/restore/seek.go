@@ -132,15 +132,40 @@ func (r *run) locatePast(ctx context.Context, past []*task) error {
 	if err != nil {
 		return err
 	}
+	for i, t := range past {
+		if _, ok := found[t.blob]; !ok {
+			r.locateSame(ctx, t, found)
+			blobs[i] = t.blob
+		}
+	}
 	refused, err := r.pin(ctx, blobs, found)
 	for _, t := range past {
 		if _, ok := found[t.blob]; !ok {
-			t.gone = &GoneError{Why: purged}
+			if t.refused == nil { // else it is not known
+				t.gone = &GoneError{Why: purged}
+			}
 		} else if e := refused[t.blob]; e != nil {
 			t.refused = fmt.Errorf("an old content is given out only if Drive keeps it for good, which it does not: %w", e)
 		}
 	}
 	return err
+}
+
+// locateSame looks for another revision of a file with the content of one that
+// is gone: it was changed to and fro, or an undo has sent it again. That one
+// is added to found.
+func (r *run) locateSame(ctx context.Context, t *task, found map[remote.Blob]remote.Revision) {
+	list, err := r.Drive.Revisions(ctx, t.want.FileID)
+	if err != nil {
+		t.refused = fmt.Errorf("look for another revision with the same content: %w", err)
+		return
+	}
+	for _, rev := range list {
+		if rev.Size == t.want.Size && !rev.MD5.IsZero() && rev.MD5 == t.want.MD5 {
+			t.blob.Revision = rev.ID
+			found[t.blob] = rev
+		}
+	}
 }
 
 // pin pins those of the blobs that are not yet, and returns why some are not.
