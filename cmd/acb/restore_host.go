@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path"
 	"path/filepath"
@@ -57,6 +58,8 @@ func (a *app) openHost(ctx context.Context, host string) (v *viewing, err error)
 func theirs(arg string) (manifest.Path, error) {
 	p := arg
 	switch {
+	case p == "":
+		return "", errors.New("the path is empty: without a path, everything is restored")
 	case len(p) > 2 && p[1] == ':' && (p[2] == '\\' || p[2] == '/'): // C:\Users
 		p = strings.ToUpper(p[:1]) + strings.ReplaceAll(p[2:], `\`, "/")
 	case strings.HasPrefix(p, `\\`): // \\server\share

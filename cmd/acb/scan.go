@@ -106,6 +106,9 @@ func (f *scanFlags) request(s *session) (backup.Request, error) {
 		}
 	}
 	for _, path := range f.paths {
+		if path == "" {
+			return req, fmt.Errorf("--path: %w", errNoPath)
+		}
 		abs, err := filepath.Abs(path)
 		if err != nil {
 			return req, fmt.Errorf("--path %q: %w", path, err)

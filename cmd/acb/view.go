@@ -93,9 +93,16 @@ func (a *app) read() (*config.Config, *manifest.Reader, error) {
 	return cfg, known, err
 }
 
+// errNoPath is an argument as a variable of a script leaves it that is not set.
+// It must not mean the folder that the script is in.
+var errNoPath = errors.New(`the path is empty: write "." for the folder that you are in`)
+
 // backedUp turns a path as a user writes it into one of the manifest: it
 // counts from where the user is.
 func backedUp(path string) (manifest.Path, error) {
+	if path == "" {
+		return "", errNoPath
+	}
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return "", fmt.Errorf("%q: %w", path, err)
