@@ -109,7 +109,7 @@ func reserve(path string) error {
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
-		return fmt.Errorf("%w (make the state folder and what is in it writable for this user)", err)
+		return fmt.Errorf("%w (see that %s is there and that this user may write to it)", err, filepath.Dir(path))
 	}
 	return f.Close()
 }

@@ -118,7 +118,7 @@ func TestReadOnlyFolder(t *testing.T) {
 		f.Close()
 		t.Skip("this user may write to what is read-only")
 	}
-	if _, err := Open(s.Path()); err == nil || !strings.Contains(err.Error(), "writable for this user") {
+	if _, err := Open(s.Path()); err == nil || !strings.Contains(err.Error(), "this user may write to it") {
 		t.Errorf("Open = %v", err)
 	}
 }

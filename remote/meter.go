@@ -16,11 +16,12 @@ type Stats struct {
 	Received  int64 // likewise, of downloads
 	Units     int64 // quota units
 	Throttled int64 // calls refused for being too fast
+	Unheard   int64 // requests without an answer since the last that had one
 }
 
 // meter counts.
 type meter struct {
-	requests, calls, sent, received, units, throttled atomic.Int64
+	requests, calls, sent, received, units, throttled, unheard atomic.Int64
 }
 
 // Stats returns what was spent so far. It may be called at any time.
@@ -28,7 +29,7 @@ func (d *Drive) Stats() Stats {
 	m := &d.meter
 	return Stats{
 		Requests: m.requests.Load(), Calls: m.calls.Load(), Sent: m.sent.Load(), Received: m.received.Load(),
-		Units: m.units.Load(), Throttled: m.throttled.Load(),
+		Units: m.units.Load(), Throttled: m.throttled.Load(), Unheard: m.unheard.Load(),
 	}
 }
 
@@ -78,10 +79,15 @@ func (c *counter) RoundTrip(r *http.Request) (*http.Response, error) {
 		c.meter.call(r.Method, r.URL.Path)
 	}
 	resp, err := c.next.RoundTrip(r)
-	if err == nil && (!media || resp.StatusCode >= 300) {
+	if err != nil {
+		c.meter.unheard.Add(1)
+		return nil, err
+	}
+	c.meter.unheard.Store(0)
+	if !media || resp.StatusCode >= 300 {
 		resp.Body = &bounded{resp.Body, longestAnswer}
 	}
-	return resp, err
+	return resp, nil
 }
 
 // longestAnswer is the most that is read of an answer that is no content,

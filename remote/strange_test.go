@@ -194,3 +194,16 @@ func TestEndlessAnswer(t *testing.T) {
 		}
 	}
 }
+
+// TestSilence: the meter tells how long Drive has not answered.
+func TestSilence(t *testing.T) {
+	h, b := uploaded(t)
+	h.srv.Inject(drivetest.First(3, drivetest.Cut))
+	if h.d.Revisions(t.Context(), b.FileID); h.d.Stats().Unheard != 0 || h.srv.Hits() != 3 {
+		t.Errorf("answered after %d cuts: %+v", h.srv.Hits(), h.d.Stats())
+	}
+	h.srv.Inject(drivetest.Always(drivetest.Cut))
+	if _, err := h.d.Revisions(t.Context(), b.FileID); err == nil || h.d.Stats().Unheard != int64(h.srv.Hits()) {
+		t.Errorf("%v after %d cuts: %+v", err, h.srv.Hits(), h.d.Stats())
+	}
+}

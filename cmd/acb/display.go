@@ -81,6 +81,15 @@ func (d *display) lines(w io.Writer, text func(time.Time) string, now func() tim
 	}
 }
 
+// silence says that Drive does not answer, so that a person need not wait for
+// the end of all tries to look after the line. One lost answer is no news.
+func silence(unheard int64) string {
+	if unheard < 2 {
+		return ""
+	}
+	return "Drive does not answer, trying again: "
+}
+
 // progressLine says what is being done, how far it is, and how long it will
 // take: by the scarcer of bytes and operations.
 func progressLine(p backup.Progress, now time.Time) string {

@@ -115,7 +115,9 @@ func (a *app) restore(ctx context.Context, f restoreFlags, args []string) error 
 		Overwrite: f.overwrite, DryRun: f.dryRun, Log: s.log.Logger, Now: a.now,
 	}
 	began := a.now()
-	show := a.newDisplay(func(now time.Time) string { return restoreLine(r.Progress(), now.Sub(began)) }, f.json)
+	show := a.newDisplay(func(now time.Time) string {
+		return silence(s.drive.Stats().Unheard) + restoreLine(r.Progress(), now.Sub(began))
+	}, f.json)
 	if a.verbose > 0 {
 		r.Watch = restoreNarrator(show.out, f)
 	}

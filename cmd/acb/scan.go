@@ -63,7 +63,7 @@ func (a *app) scan(ctx context.Context, f scanFlags) error {
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
-	show := a.newDisplay(func(now time.Time) string { return progressLine(s.Progress(), now) }, f.json)
+	show := a.newDisplay(func(now time.Time) string { return silence(s.Progress().Unheard) + progressLine(s.Progress(), now) }, f.json)
 	s.Watch = a.narrator(show.out, f.json)
 	if f.dryRun {
 		p, sum, err := s.Plan(ctx, req)

@@ -95,7 +95,7 @@ func (a *app) verify(ctx context.Context, f verifyFlags) error {
 	if f.deep {
 		v.Sample = float64(f.sample)
 	}
-	show := a.newDisplay(func(now time.Time) string { return progressLine(s.Progress(), now) }, f.json)
+	show := a.newDisplay(func(now time.Time) string { return silence(s.Progress().Unheard) + progressLine(s.Progress(), now) }, f.json)
 	s.Watch = a.narrator(show.out, f.json)
 	sum, err := s.Verify(ctx, v)
 	show.stop()

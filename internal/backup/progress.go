@@ -19,6 +19,7 @@ type Progress struct {
 	Applying         time.Time
 	Proved, Received int64 // files that a verify has downloaded and compared, and their bytes
 	Requests         int64
+	Unheard          int64 // of these, without an answer since the last that had one
 }
 
 // Progress returns how far the run is; it may be asked from any goroutine.
@@ -27,7 +28,8 @@ func (b *Backup) Progress() Progress {
 	p := b.progress.now
 	b.progress.mu.Unlock()
 	if b.Drive != nil {
-		p.Requests = b.Drive.Stats().Requests
+		st := b.Drive.Stats()
+		p.Requests, p.Unheard = st.Requests, st.Unheard
 	}
 	return p
 }
