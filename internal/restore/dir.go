@@ -29,6 +29,7 @@ type dir struct {
 	absent bool  // it is not there, and a dry run does not make it
 	broken error // why nothing can be put into it
 	limits limits
+	untold bool            // the limits are those of the system, for it takes no probe
 	before fs.FileInfo     // what it was, if it was there
 	opened sync.Once       // see writable
 	put    atomic.Bool     // something may have been put into it
@@ -102,8 +103,10 @@ func (d *dir) writable() {
 	})
 }
 
-// target opens the folder that a selection goes into, and makes it.
-func (r *run) target(into string) (*dir, error) {
+// target opens the folder that a selection goes into, and makes it. It must be
+// one that can be written to, unless holds, the folder to be brought back, is
+// there already: nobody may write into the folder above their own home.
+func (r *run) target(into, holds string) (*dir, error) {
 	d := &dir{at: filepath.Clean(into), limits: systemLimits}
 	d.refs.Add(1)
 	r.tops = append(r.tops, d)
@@ -121,10 +124,12 @@ func (r *run) target(into string) (*dir, error) {
 	}
 	d.root = root
 	if !r.DryRun {
-		if d.limits, err = probe(root); err != nil {
-			return nil, fmt.Errorf("write to the target: %w", err)
+		if err := d.probe(r); err != nil {
+			if st, statErr := root.Lstat(holds); holds == "" || statErr != nil || !st.IsDir() {
+				return nil, fmt.Errorf("write to the target: %w", err)
+			}
+			d.untold = true
 		}
-		r.sum.Plain = r.sum.Plain || d.limits.plain
 		st, err := root.Stat(".")
 		if err == nil {
 			err = r.disks.meet(root, st)
@@ -134,6 +139,16 @@ func (r *run) target(into string) (*dir, error) {
 		}
 	}
 	return d, nil
+}
+
+// probe finds out the limits of an open folder.
+func (d *dir) probe(r *run) error {
+	limits, err := probe(d.root)
+	if err == nil {
+		d.limits = limits
+		r.sum.Plain = r.sum.Plain || limits.plain
+	}
+	return err
 }
 
 // enter returns the folder of a step, which is made if it is not there.
@@ -191,6 +206,7 @@ func (d *dir) open(r *run) error {
 		if err := r.disks.meet(root, inside); err != nil {
 			return err
 		}
+		d.untold = d.up.untold && d.probe(r) != nil
 	}
 	switch {
 	case !there:

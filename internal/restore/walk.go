@@ -20,7 +20,11 @@ func (r *run) walk(ctx context.Context, s Selection) error {
 		r.missing(&NotFoundError{Path: s.Path})
 		return nil
 	}
-	top, err := r.target(s.Into)
+	holds := ""
+	if file == nil {
+		_, holds = s.Path.Split()
+	}
+	top, err := r.target(s.Into, holds)
 	if err != nil {
 		return err
 	}
