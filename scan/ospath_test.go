@@ -7,36 +7,81 @@ import (
 	"github.com/autocloudbackup/acb/manifest"
 )
 
-func TestPathOf(t *testing.T) {
-	cases := map[string]manifest.Path{
-		"/":             "",
-		"/home/ana":     "home/ana",
-		"/home//ana/./": "home/ana",
-		"/a b/\xff\n":   "a b/\xff\n",
-	}
-	relative := "home/ana"
-	if runtime.GOOS == "windows" {
-		relative = `\home`
-		cases = map[string]manifest.Path{
-			`C:\`:                     "C",
-			`c:\Users\ana`:            "C/Users/ana",
-			`\\srv\share\x`:           "UNC/srv/share/x",
-			`\\?\C:\Users\ana`:        "C/Users/ana",
-			`\\?\UNC\srv\share\x\y`:   "UNC/srv/share/x/y",
-			`C:\Users\..\Users\ana\\`: "C/Users/ana",
-		}
-	}
-	for abs, want := range cases {
-		got, err := PathOf(abs)
-		if err != nil || got != want {
-			t.Errorf("PathOf(%q) = %q, %v; want %q", abs, got, err, want)
+// A spelling is a path as a system may write it, and what comes of it.
+type spelling struct {
+	abs  string
+	path manifest.Path
+	back string // as OSPath writes it
+}
+
+func demandPaths(t *testing.T, of func(string) (manifest.Path, error), back func(manifest.Path) string, good []spelling, bad []string) {
+	t.Helper()
+	for _, c := range good {
+		got, err := of(c.abs)
+		if err != nil || got != c.path {
+			t.Errorf("PathOf(%q) = %q, %v; want %q", c.abs, got, err, c.path)
 			continue
 		}
-		if back, err := PathOf(OSPath(got)); err != nil || back != got {
-			t.Errorf("%q goes out as %q and comes back as %q, %v", got, OSPath(got), back, err)
+		if s := back(got); s != c.back {
+			t.Errorf("%q goes out as %q, want %q", c.abs, s, c.back)
+		}
+		if again, err := of(back(got)); err != nil || again != got {
+			t.Errorf("%q goes out as %q and comes back as %q, %v", got, back(got), again, err)
 		}
 	}
-	if p, err := PathOf(relative); err == nil {
-		t.Errorf("PathOf(%q) = %q", relative, p)
+	for _, abs := range bad {
+		if p, err := of(abs); err == nil {
+			t.Errorf("PathOf(%q) = %q", abs, p)
+		}
+	}
+}
+
+func TestPathOf(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("TestWindowsPathOf has it")
+	}
+	demandPaths(t, PathOf, OSPath, []spelling{
+		{"/", "", "/"},
+		{"/data", "data", "/data"},
+		{"/home/ana", "home/ana", "/home/ana"},
+		{"/home//ana/./", "home/ana", "/home/ana"},
+		{"/../data", "data", "/data"},
+		{"/a b/\xff\n", "a b/\xff\n", "/a b/\xff\n"},
+		{`/C:\Users`, `C:\Users`, `/C:\Users`},
+	}, []string{"", "home/ana", "./x", `C:\Users`})
+	for p, want := range map[manifest.Path]bool{"": true, "data": false, "home/ana": false} {
+		if IsVolume(p) != want {
+			t.Errorf("IsVolume(%q) = %v", p, !want)
+		}
+	}
+}
+
+func TestWindowsPathOf(t *testing.T) {
+	demandPaths(t, windowsPathOf, windowsPath, []spelling{
+		{`C:\`, "C", `C:\`},
+		{`c:/`, "C", `C:\`},
+		{`C:\\`, "C", `C:\`},
+		{`C:\..`, "C", `C:\`},
+		{`D:\data`, "D/data", `D:\data`},
+		{`c:\Users\ana`, "C/Users/ana", `C:\Users\ana`},
+		{`C:\Users\..\Users\.\ana\\`, "C/Users/ana", `C:\Users\ana`},
+		{`\\?\C:\Users\ana`, "C/Users/ana", `C:\Users\ana`},
+		{`\\?\C:\`, "C", `C:\`},
+		{`\\srv\share`, "UNC/srv/share", `\\srv\share`},
+		{`\\srv\share\`, "UNC/srv/share", `\\srv\share`},
+		{`\\srv\share\x`, "UNC/srv/share/x", `\\srv\share\x`},
+		{`\\srv\share\..\..\x`, "UNC/srv/share/x", `\\srv\share\x`},
+		{`//srv/share/x`, "UNC/srv/share/x", `\\srv\share\x`},
+		{`\\?\UNC\srv\share\x\y`, "UNC/srv/share/x/y", `\\srv\share\x\y`},
+	}, []string{"", `\home`, `home`, `C:`, `C:x`, `1:\x`, `\\srv`, `\\srv\`, `\\.\pipe\x`, `\\?\Volume{0}\x`, `\\.\C:\`, `/x`})
+	if got := windowsPath(""); got != "" {
+		t.Errorf("above all drives is %q", got)
+	}
+	for p, want := range map[manifest.Path]bool{
+		"": true, "C": true, "C/Users": false, "UNC": true, "UNC/srv": true, "UNC/srv/share": true, "UNC/srv/share/x": false,
+	} {
+		if windowsVolume(p) != want {
+			t.Errorf("windowsVolume(%q) = %v", p, !want)
+		}
 	}
 }

@@ -20,3 +20,6 @@ func PathOf(abs string) (manifest.Path, error) {
 
 // OSPath returns a Path as the system writes it.
 func OSPath(p manifest.Path) string { return "/" + string(p) }
+
+// IsVolume reports whether nothing can be put beside a Path: it is the root.
+func IsVolume(p manifest.Path) bool { return p == "" }

@@ -148,12 +148,11 @@ func (a *app) askWhere(ctx context.Context, f *restoreFlags) error {
 
 // selections turns the arguments into what to restore, and where to.
 func (f *restoreFlags) selections(view manifest.View, s *viewing, args []string) ([]restore.Selection, error) {
-	into := func(p manifest.Path) string {
+	to := func(p manifest.Path) restore.Selection {
 		if f.inPlace {
-			up, _ := p.Split()
-			return scan.OSPath(up)
+			return inPlace(p)
 		}
-		return f.to
+		return restore.Selection{Path: p, Into: f.to}
 	}
 	if len(args) == 0 && f.inPlace {
 		return everything(view, s)
@@ -172,7 +171,7 @@ func (f *restoreFlags) selections(view manifest.View, s *viewing, args []string)
 		if err != nil {
 			return nil, err
 		}
-		sel := restore.Selection{Path: p, Into: into(p)}
+		sel := to(p)
 		if pattern != "" {
 			if !doublestar.ValidatePattern(pattern) {
 				return nil, &exitError{exitUsage, fmt.Errorf("%q: this pattern is not valid", arg)}
@@ -187,6 +186,15 @@ func (f *restoreFlags) selections(view manifest.View, s *viewing, args []string)
 		list = append(list, sel)
 	}
 	return list, nil
+}
+
+// inPlace selects a path for where it was.
+func inPlace(p manifest.Path) restore.Selection {
+	if scan.IsVolume(p) {
+		return restore.Selection{Path: p, Into: scan.OSPath(p), Inside: true}
+	}
+	up, _ := p.Split()
+	return restore.Selection{Path: p, Into: scan.OSPath(up)}
 }
 
 // meant returns the path that an argument names, and the pattern below it, if
@@ -242,13 +250,12 @@ func everything(view manifest.View, s *viewing) ([]restore.Selection, error) {
 	var list []restore.Selection
 	var down func(p manifest.Path, id manifest.FolderID) error
 	down = func(p manifest.Path, id manifest.FolderID) error {
-		into := scan.OSPath(p)
 		files, err := view.Files(id)
 		if err != nil {
 			return err
 		}
 		for _, file := range files {
-			list = append(list, restore.Selection{Path: p.Join(file.Name), Into: into})
+			list = append(list, inPlace(p.Join(file.Name)))
 		}
 		dirs, err := view.Folders(id)
 		if err != nil {
@@ -262,7 +269,7 @@ func everything(view manifest.View, s *viewing) ([]restore.Selection, error) {
 				}
 				continue
 			}
-			list = append(list, restore.Selection{Path: at, Into: into})
+			list = append(list, inPlace(at))
 		}
 		return nil
 	}

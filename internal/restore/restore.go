@@ -48,6 +48,9 @@ type Selection struct {
 	// writes it; it is made if it is not there. Of the empty Path, which is
 	// everything, it takes what is in it.
 	Into string
+	// Inside says that Into is what Path was, as a drive is, and takes what is
+	// in it.
+	Inside bool
 }
 
 // A NotFoundError says that nothing was at a path at the time asked for, or

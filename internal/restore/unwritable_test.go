@@ -10,6 +10,9 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/autocloudbackup/acb/internal/restore"
 	"github.com/autocloudbackup/acb/remote/drivetest"
 )
 
@@ -59,11 +62,38 @@ func TestAboveUnwritable(t *testing.T) {
 	w.write("d/b", "two")
 	run := w.backup()
 	want := tree(t, w.src)
-	w.must(os.RemoveAll(filepath.Join(w.src, "d")))
+	same := func() {
+		t.Helper()
+		got := tree(t, w.src)
+		got["d"] = want["d"] // was there, and has news in it
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("-want +got:\n%s", d)
+		}
+	}
+	gone := filepath.Join(w.src, "d/b")
+	w.must(os.Remove(gone))
 	w.must(os.Chmod(above, 0o555))
-	t.Cleanup(func() { os.Chmod(above, 0o755) })
+	t.Cleanup(func() { os.Chmod(above, 0o755); os.Chmod(w.src, 0o755) })
 	w.ok(run, "")
-	w.same(want)
+	same()
+
+	// Likewise what was directly below the root, or on a drive.
+	w.must(os.Remove(gone))
+	w.must(os.Remove(filepath.Join(w.src, "a")))
+	w.must(os.Chmod(w.src, 0o555))
+	w.target, w.inside = w.src, true
+	sum, err := w.restore(t.Context(), run, "")
+	if err != nil || sum.Files[restore.Restored] != 1 || sum.Files[restore.Failed] != 1 {
+		t.Errorf("%v, %+v", err, sum)
+	}
+	if _, err := os.Stat(gone); err != nil {
+		t.Error(err)
+	}
+	w.must(os.Chmod(w.src, 0o755))
+	w.ok(run, "")
+	same()
+	w.target, w.inside = above, false
+
 	w.must(os.Chmod(above, 0o755))
 	w.must(os.RemoveAll(w.src))
 	w.must(os.Chmod(above, 0o555))

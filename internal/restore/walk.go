@@ -21,7 +21,10 @@ func (r *run) walk(ctx context.Context, s Selection) error {
 		return nil
 	}
 	holds := ""
-	if file == nil {
+	switch {
+	case s.Inside:
+		holds = "."
+	case file == nil:
 		_, holds = s.Path.Split()
 	}
 	top, err := r.target(s.Into, holds)
@@ -160,7 +163,7 @@ func (w *walker) open() {
 	for _, s := range w.above {
 		switch {
 		case s.dir != nil:
-		case s.path == "":
+		case s.path == "" || w.selection.Inside && s.path == w.selection.Path:
 			s.dir = up.hold()
 		default:
 			s.dir = w.enter(up, s)

@@ -34,6 +34,7 @@ type world struct {
 	manifest    string
 	srv         *drivetest.Server
 	overwrite   bool
+	inside      bool // the target is what the source folder was
 	dryRun      bool
 	segment     int64 // of large files; 0 leaves it
 	watch       func(restore.Result)
@@ -148,7 +149,7 @@ func (w *world) restore(ctx context.Context, run manifest.RunID, rels ...string)
 	}
 	var what []restore.Selection
 	for _, rel := range rels {
-		what = append(what, restore.Selection{Path: w.path(rel), Into: w.target})
+		what = append(what, restore.Selection{Path: w.path(rel), Into: w.target, Inside: w.inside})
 	}
 	return r.Run(ctx, what)
 }
