@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
@@ -32,6 +33,7 @@ var deaths = []death{
 	{"restore", (*life).restoreDeath, 100, 13},
 	{"restore in place", (*life).inPlaceDeath, 50, 9},
 	{"rebuild", (*life).rebuildDeath, 50, 13},
+	{"undo", (*life).undoDeath, 50, 13},
 	{"verify", (*life).verifyDeath, 50, 31},
 	{"purge", (*life).purgeDeath, 50, 9},
 	{"purge for good", (*life).forGoodDeath, 20, 7},
@@ -252,6 +254,45 @@ func (l *life) rebuildDeath(n int) ([]string, func()) {
 			l.quiet()
 		}
 	}
+}
+
+// undoDeath has an undo take back a run that did something of every kind.
+func (l *life) undoDeath(n int) ([]string, func()) {
+	then := l.lookOfDrive()
+	l.edit()
+	args := []string{"undo", l.scanned(), "--yes"}
+	return args, func() {
+		l.ok(args...)
+		if d := cmp.Diff(then, l.lookOfDrive()); d != "" {
+			l.t.Errorf("undone: -before the run +now:\n%s", d)
+		}
+		l.saved()
+		l.tidy()
+		if sometimes(n) {
+			l.quiet()
+		}
+	}
+}
+
+// scanned makes a run, and returns its number.
+func (l *life) scanned() string {
+	l.t.Helper()
+	lines := strings.Split(strings.TrimSpace(l.ok("scan", "--json")), "\n")
+	var sum struct{ Run json.Number }
+	l.must(json.Unmarshal([]byte(lines[len(lines)-1]), &sum))
+	return sum.Run.String()
+}
+
+// lookOfDrive is what a person would see there.
+func (l *life) lookOfDrive() map[string]string {
+	all := map[string]string{}
+	for p, n := range l.srv.Tree("root") {
+		all[p] = fmt.Sprint(n.Kind, " ", n.Size, " ", n.MD5)
+		if n.Kind != "folder" {
+			all[p] += fmt.Sprint(" ", n.ModTime, " ", n.AppProps["acb.m"])
+		}
+	}
+	return all
 }
 
 // node is what is on Drive of a path in the source.

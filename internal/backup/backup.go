@@ -127,6 +127,9 @@ func (b *Backup) begin(req Request, e *edit) *run {
 	r.journal = newJournal(r)
 	r.Log.Info("run began", "run", int64(r.id), "kind", r.kind())
 	b.progress.reset(r.started)
+	if err := os.RemoveAll(b.undoDir()); err != nil {
+		r.Log.Warn("left over from an undo", "err", err.Error())
+	}
 	return r
 }
 

@@ -3,10 +3,14 @@ package backup
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 
 	"github.com/autocloudbackup/acb/manifest"
 )
+
+// undoKind names the run in the history.
+const undoKind = "undo"
 
 // An UndoStep is one difference that a run has made, to be taken back.
 type UndoStep struct {
@@ -15,7 +19,8 @@ type UndoStep struct {
 }
 
 // PlanUndo says what it means to take back what a run did: whatever was
-// changed again since stays as it is. It asks nobody.
+// changed again since stays as it is. What is as it was before the run, because
+// an undo that was interrupted got so far, needs no step. It asks nobody.
 func (b *Backup) PlanUndo(run manifest.RunID) ([]UndoStep, error) {
 	known, err := b.Store.Reader()
 	if err != nil {
@@ -30,13 +35,9 @@ func (b *Backup) PlanUndo(run manifest.RunID) ([]UndoStep, error) {
 	case of.Kind == rebuildKind:
 		return nil, fmt.Errorf("undo: run %d made the manifest anew and changed nothing on Drive, so there is nothing to take back", run)
 	}
-	differ, err := known.Between(run-1, run)
+	steps, err := standing(known, run)
 	if err != nil {
 		return nil, err
-	}
-	steps := make([]UndoStep, len(differ))
-	for i, d := range differ {
-		steps[i] = UndoStep{Difference: d, Why: since(d)}
 	}
 	return steps, judge(known, steps, nil)
 }
@@ -47,22 +48,25 @@ func (b *Backup) PlanUndo(run manifest.RunID) ([]UndoStep, error) {
 // fetched from the revision that Drive keeps and sent again. What cannot be
 // taken back is among the summary's failures.
 func (b *Backup) Undo(ctx context.Context, run manifest.RunID) (*Summary, error) {
-	steps, err := b.PlanUndo(run)
-	if err != nil {
+	if _, err := b.PlanUndo(run); err != nil {
 		return &Summary{}, err
 	}
-	r := b.begin(Request{}, &edit{kind: "undo", reason: manifest.EndUndone})
+	r := b.begin(Request{}, &edit{kind: undoKind, reason: manifest.EndUndone})
+	err := r.checkBinding()
+	if err == nil {
+		err = r.settle(ctx)
+	}
+	r.half = nil
+	var steps []UndoStep
+	if err == nil {
+		steps, err = b.PlanUndo(run) // as it is now that all is settled
+	}
 	for _, s := range steps {
 		if s.Why != "" {
 			r.undoFailed(s.Path(), s.Why)
 		}
 	}
-	steps = possible(steps)
-	if err = r.checkBinding(); err == nil {
-		err = r.settle(ctx)
-	}
-	r.half = nil
-	if err == nil && len(steps) > 0 {
+	if steps = possible(steps); err == nil && len(steps) > 0 {
 		err = r.undo(ctx, steps)
 	}
 	return r.end(ctx, err)
@@ -91,6 +95,7 @@ func (r *run) undo(ctx context.Context, steps []UndoStep) error {
 		}
 	}
 	defer old.letGo()
+	defer os.RemoveAll(r.undoDir())
 	r.edit.open, r.edit.acked = old.open, old.acked
 	for pass := range 2 {
 		r.edit.changes = func(known *manifest.Reader) (manifest.Changes, error) { return inverse(known, steps, pass) }

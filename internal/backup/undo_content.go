@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/autocloudbackup/acb/internal/plan"
 	"github.com/autocloudbackup/acb/manifest"
@@ -79,7 +80,11 @@ func (o *oldContents) open(op *plan.Op) (_ remote.Content, err error) {
 	if err := o.gone[op.FileID]; err != nil {
 		return nil, err
 	}
-	f, err := os.CreateTemp("", "acb-undo-")
+	dir := o.undoDir()
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	f, err := os.CreateTemp(dir, "")
 	if err != nil {
 		return nil, err
 	}
@@ -94,6 +99,10 @@ func (o *oldContents) open(op *plan.Op) (_ remote.Content, err error) {
 	}
 	return c, nil
 }
+
+// undoDir holds what an undo fetches until it is sent: beside the manifest,
+// where the next run of any kind clears away what one leaves that is killed.
+func (b *Backup) undoDir() string { return filepath.Join(filepath.Dir(b.Store.Path()), "undo") }
 
 // letGo lets Drive drop the revisions that were pinned here, but for those that
 // did not get to be what their files hold.

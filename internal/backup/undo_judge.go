@@ -24,6 +24,97 @@ func since(d manifest.Difference) string {
 	return fmt.Sprintf("run %d has changed it again", to)
 }
 
+// standing returns what a run did and what is left of it: what is as it was
+// before needs no step any more, and of what an undo that was interrupted has
+// taken back in part, the rest is one.
+func standing(known *manifest.Reader, run manifest.RunID) ([]UndoStep, error) {
+	did, err := known.Between(run-1, run)
+	if err != nil {
+		return nil, err
+	}
+	left, err := known.Between(run-1, manifest.Now)
+	if err != nil {
+		return nil, err
+	}
+	today := map[item]manifest.Difference{}
+	for _, d := range left {
+		if !isBack(d) {
+			today[itemOf(d)] = d
+		}
+	}
+	var steps []UndoStep
+	for _, d := range did {
+		now, ok := today[itemOf(d)]
+		if !ok {
+			continue
+		}
+		s := UndoStep{Difference: d, Why: since(d)}
+		if s.Why != "" && !d.IsDir() {
+			half, err := onlyUndone(known, d.File.New)
+			if err != nil {
+				return nil, err
+			}
+			if half {
+				s = UndoStep{Difference: now}
+			}
+		}
+		steps = append(steps, s)
+	}
+	return steps, nil
+}
+
+// onlyUndone reports whether nothing but an undo has changed a file since it
+// was a version.
+func onlyUndone(known *manifest.Reader, v *manifest.Version) (bool, error) {
+	were, err := known.FileWas(v.FileID)
+	if err != nil {
+		return false, err
+	}
+	for _, w := range were {
+		if w.To < v.To {
+			continue
+		}
+		run, _, err := known.Run(w.To)
+		if err != nil || run.Kind != undoKind {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// An item is what a difference is about.
+type item struct {
+	file manifest.FileID
+	dir  manifest.FolderID
+}
+
+func itemOf(d manifest.Difference) item {
+	switch {
+	case d.Dir.Old != nil:
+		return item{dir: d.Dir.Old.ID}
+	case d.Dir.New != nil:
+		return item{dir: d.Dir.New.ID}
+	case d.File.Old != nil:
+		return item{file: d.File.Old.FileID}
+	}
+	return item{file: d.File.New.FileID}
+}
+
+// isBack reports whether something is as it was, although it was otherwise in
+// the meantime.
+func isBack(d manifest.Difference) bool {
+	if d.IsDir() {
+		was, is := d.Dir.Old, d.Dir.New
+		return was != nil && is != nil && was.Parent == is.Parent && was.Name == is.Name
+	}
+	was, is := d.File.Old, d.File.New
+	if was == nil || is == nil || was.Folder != is.Folder || was.Name != is.Name || was.ModTime != is.ModTime || was.Mode != is.Mode {
+		return false
+	}
+	// What was taken over from an interrupted run has Drive's sum only.
+	return was.Kind == is.Kind && was.Size == is.Size && (!was.MD5.IsZero() && was.MD5 == is.MD5 || !was.Hash.IsZero() && was.Hash == is.Hash)
+}
+
 // possible are the steps that can be taken.
 func possible(steps []UndoStep) []UndoStep {
 	return slices.DeleteFunc(slices.Clone(steps), func(s UndoStep) bool { return s.Why != "" })

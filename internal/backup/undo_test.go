@@ -62,7 +62,7 @@ func TestUndo(t *testing.T) {
 	if d := cmp.Diff(disk, w.onDisk(), cmp.AllowUnexported(thing{})); d != "" {
 		t.Errorf("the disk was changed:\n%s", d)
 	}
-	if sum, err := w.undo(run); err != nil || sum.Counts.Requests != 0 || sum.Counts.Failed == 0 {
+	if sum, err := w.undo(run); err != nil || sum.Counts.Requests != 0 || sum.Counts.Failed != 0 || len(sum.Conditions) > 0 {
 		t.Errorf("again: %v, %+v", err, sum)
 	}
 	w.ok() // the scan saves again what is on disk
@@ -119,13 +119,20 @@ func TestUndoGone(t *testing.T) {
 func TestUndoFaults(t *testing.T) {
 	for i, e := range []drivetest.Effect{drivetest.Lost, drivetest.Unavailable, drivetest.Torn, drivetest.Lost} {
 		for n := 0; ; n++ {
-			w, run, _ := editedWorld(t)
+			w, run, then := editedWorld(t)
 			w.srv.Inject(drivetest.From(n, e))
 			_, _ = w.undo(run)
 			hit := w.srv.Hits() > 0
 			w.srv.Inject(nil)
 			if i > 0 {
-				_, _ = w.undo(run)
+				sum, err := w.undo(run)
+				if err != nil || len(sum.Conditions) > 0 {
+					t.Errorf("the second: %v, %v, %v", err, sum.Conditions, sum.Failures)
+				}
+				got, _ := w.onDrive()
+				if d := cmp.Diff(then, got, cmp.AllowUnexported(thing{})); d != "" {
+					t.Errorf("-before the run +after two undos:\n%s", d)
+				}
 			}
 			w.ok()
 			w.compare()
