@@ -4,6 +4,7 @@ import (
 	"database/sql/driver"
 	"encoding/json"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 )
@@ -140,7 +141,7 @@ func (r *Reader) LastRuns(n int) ([]Run, error) {
 
 // RunsSince returns the runs that began at a time or later, the newest first.
 func (r *Reader) RunsSince(at time.Time) ([]Run, error) {
-	return r.runs(selectRun+"WHERE started >= ? ORDER BY id DESC", at.UnixNano())
+	return r.runs(selectRun+"WHERE started >= ? ORDER BY id DESC", nanos(at))
 }
 
 // Run returns the run of that number, and whether there is one.
@@ -151,7 +152,19 @@ func (r *Reader) Run(id RunID) (Run, bool, error) {
 // RunAt returns the newest run that had begun at a time, and whether there is
 // one: what it saved is what the disk held then.
 func (r *Reader) RunAt(at time.Time) (Run, bool, error) {
-	return first(r.runs(selectRun+"WHERE started <= ? ORDER BY started DESC, id DESC LIMIT 1", at.UnixNano()))
+	return first(r.runs(selectRun+"WHERE started <= ? ORDER BY started DESC, id DESC LIMIT 1", nanos(at)))
+}
+
+// nanos is a time in nanoseconds since 1970, or the nearest that can be told in
+// them.
+func nanos(at time.Time) int64 {
+	switch {
+	case at.Before(time.Unix(0, math.MinInt64)):
+		return math.MinInt64
+	case at.After(time.Unix(0, math.MaxInt64)):
+		return math.MaxInt64
+	}
+	return at.UnixNano()
 }
 
 // LastSuccess returns the newest complete run of the given kind, and whether there is one.

@@ -96,7 +96,11 @@ func TestView(t *testing.T) {
 	if _, found, err := r.RunAt(noon.Add(-1)); found || err != nil {
 		t.Errorf("RunAt before the first run = %v, %v", found, err)
 	}
-	for at, want := range map[time.Time]RunID{noon: 1, hour(2).Add(-1): 1, hour(2): 2, hour(100): 5} {
+	if _, found, err := r.RunAt(time.Date(1500, 1, 1, 0, 0, 0, 0, time.UTC)); found || err != nil {
+		t.Errorf("RunAt before nanoseconds can be told = %v, %v", found, err)
+	}
+	farAhead := time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
+	for at, want := range map[time.Time]RunID{noon: 1, hour(2).Add(-1): 1, hour(2): 2, hour(100): 5, farAhead: 5} {
 		if run, found, err := r.RunAt(at); run.ID != want || !found || err != nil {
 			t.Errorf("RunAt(%v) = run %d, %v, %v; want %d", at, run.ID, found, err, want)
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -68,7 +69,12 @@ func parseMoment(text string, now time.Time) (time.Time, error) {
 // parseAge reads a duration, also in days and weeks.
 func parseAge(text string) (time.Duration, error) {
 	for unit, day := range map[string]time.Duration{"d": 24 * time.Hour, "w": 7 * 24 * time.Hour} {
-		if n, err := strconv.ParseUint(strings.TrimSuffix(text, unit), 10, 16); strings.HasSuffix(text, unit) && err == nil {
+		n, err := strconv.ParseUint(strings.TrimSuffix(text, unit), 10, 16)
+		switch {
+		case err != nil || !strings.HasSuffix(text, unit):
+		case time.Duration(n) > math.MaxInt64/day:
+			return 0, fmt.Errorf("%q is longer than %d years", text, int64(math.MaxInt64/(365*24*time.Hour)))
+		default:
 			return time.Duration(n) * day, nil
 		}
 	}
