@@ -45,14 +45,14 @@ func (e *HostTakenError) Error() string {
 // the reserved ids before anything is created and makes them durable, with
 // Begun set; a HostFolder that was interrupted is called again with them.
 //
-// At most three requests, with as many reserved ids left over as Apply may
+// At most three requests, five after an interruption, with as many reserved ids left over as Apply may
 // need next. Errors: *HostTakenError, *Error, and what begin returns.
 func (d *Drive) HostFolder(ctx context.Context, known Layout, begin func(Layout) error) (Layout, error) {
 	if known.Host != "" && !known.Begun {
 		return known, nil
 	}
 	if known.Begun {
-		made, err := d.settle(ctx, known)
+		made, err := d.settle(ctx, known, begin)
 		if err != nil || made.Host != "" {
 			return made, err
 		}
@@ -176,9 +176,11 @@ func (d *Drive) makeFolder(ctx context.Context, id manifest.FileID, name string,
 }
 
 // settle finishes a HostFolder that was interrupted: what exists is taken
-// over, the rest created under the same ids. An id that Drive no longer takes
-// gives the zero Layout, and everything is looked for anew.
-func (d *Drive) settle(ctx context.Context, begun Layout) (Layout, error) {
+// over, the rest created under the same ids. A host folder that a copy of this
+// state folder has made meanwhile is taken instead: the manifest does not know
+// its generation, and so changes nothing. An id that Drive no longer takes gives
+// the zero Layout, and everything is looked for anew.
+func (d *Drive) settle(ctx context.Context, begun Layout, begin func(Layout) error) (Layout, error) {
 	_, e := d.get(ctx, begun.Host, "id")
 	if e == nil {
 		begun.Gens, begun.Begun = nil, false
@@ -186,6 +188,16 @@ func (d *Drive) settle(ctx context.Context, begun Layout) (Layout, error) {
 	}
 	if e.Class != NotFound {
 		return Layout{}, e.about("find host folder", "", begun.Host)
+	}
+	found, err := d.findLayout(ctx)
+	if err != nil || found.Host != "" {
+		return found, err
+	}
+	if found.Top != "" && found.Top != begun.Top {
+		begun.Top = found.Top
+		if err := begin(begun); err != nil {
+			return Layout{}, fmt.Errorf("make host folder: %w", err)
+		}
 	}
 	_, e = d.get(ctx, begun.Top, "id")
 	if e != nil && e.Class == NotFound {

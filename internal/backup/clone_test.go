@@ -121,6 +121,33 @@ func TestClonedInMidRun(t *testing.T) {
 	}
 }
 
+// TestClonedBeforeTheFirstRun copies a state folder that has seen no run, and
+// kills the first one of the original at every request. The copy begins the
+// backup; or it is stopped, if the original has.
+func TestClonedBeforeTheFirstRun(t *testing.T) {
+	for n, hit := 0, true; hit && !t.Failed(); n++ {
+		w := newWorld(t, drivetest.Options{}, "docs")
+		w.fill("docs/d", 3)
+		w.named()
+		copied := w.clone()
+		if hit = w.killAfter(n); !hit {
+			break
+		}
+		if sum, err := copied.run(t.Context()); err == nil && len(sum.Conditions) == 0 {
+			copied.compare()
+			w.stopped()
+			copied.quiet()
+		} else {
+			w.ok()
+			w.compare()
+		}
+		if t.Failed() {
+			t.Errorf("killed at request %d", n)
+		}
+		w.srv.Close()
+	}
+}
+
 // TestClonesAtOnce lets a copy run in the middle of a run of the original.
 func TestClonesAtOnce(t *testing.T) {
 	for n := 0; ; n++ {
