@@ -185,7 +185,11 @@ func (tr *trial) otherHands(anything bool) {
 			tr.must(tr.srv.Rename(n.ID, name))
 		case act == 5 && n.Kind == "file":
 			tr.hand.say("-- other hands write into %s", at)
-			tr.must(tr.srv.SetContent(n.ID, []byte("theirs "+at)))
+			theirs := "theirs " + at
+			if tr.rng.IntN(2) == 0 {
+				theirs = strings.Repeat("t", int(n.Size))
+			}
+			tr.must(tr.srv.SetContent(n.ID, []byte(theirs)))
 		}
 	}
 }

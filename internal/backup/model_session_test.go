@@ -58,6 +58,23 @@ func (m *model) sessions() []drivetest.HalfSent {
 	return list
 }
 
+// lostOf returns how many bytes Drive has in other sessions than those that are
+// gone on with: what they belong to is another file now, and is begun anew.
+func (m *model) lostOf(gone []half) (n int64) {
+	m.t.Helper()
+	for _, s := range m.sessions() {
+		n += s.Stored
+	}
+	seen := map[string]bool{}
+	for _, h := range gone {
+		if !seen[h.Key] {
+			n -= h.Stored
+		}
+		seen[h.Key] = true
+	}
+	return n
+}
+
 // places returns the files of the manifest, by place, and the place of each id.
 func (m *model) places() (taken map[string]bool, ids map[string]string) {
 	m.t.Helper()

@@ -48,7 +48,8 @@ func newModel(t *testing.T, seed uint64, clock func() time.Time, out *outside) *
 	if m.rng.IntN(2) == 0 {
 		m.binding = backup.Binding{Machine: "machine 1", Client: "client"}
 	}
-	if m.hand.bigs = 2 * m.rng.IntN(2); m.hand.bigs > 0 {
+	if m.rng.IntN(3) == 0 {
+		m.hand.bigs = 2
 		m.must(m.hand.createBig(m.hand.free(m.sources[0])))
 	}
 	return m
@@ -92,9 +93,14 @@ func (m *model) undisturbed() {
 	m.out.after(m.settle)
 	m.hand.say("-- undisturbed")
 	before := m.standing()
+	begunAnew := m.lostOf(before)
+	twice := m.srv.Stats().SentTwice
 	m.beside(func() bool { m.hook(nil); m.ok(); m.srv.OnRequest(nil); return true })
 	m.limits.Allow, m.touched = false, false
 	m.wentOn(before)
+	if n := m.srv.Stats().SentTwice - twice; n > begunAnew {
+		m.t.Errorf("%d bytes were sent although Drive had acknowledged them", n)
+	}
 	m.compare()
 	if left := m.intents(); len(left) > 0 {
 		m.t.Errorf("the journal still holds %v", left)
