@@ -142,7 +142,7 @@ func reopened(t *testing.T, db, wal []byte) string {
 // durable when the log was that long is lost.
 func TestPowerCut(t *testing.T) {
 	run := record(t)
-	const head, frameHead = 32, 24
+	const head = logHead
 	frame := frameHead + int(binary.BigEndian.Uint32(run.wal[8:]))
 	if n := (len(run.wal) - head) / frame; n < 40 || (len(run.wal)-head)%frame != 0 {
 		t.Fatalf("the log has %d frames, and %d bytes more", n, (len(run.wal)-head)%frame)
@@ -163,6 +163,69 @@ func TestPowerCut(t *testing.T) {
 	}
 	if want := run.told[len(run.told)-1].tree; last != want || len(states) < 15 {
 		t.Errorf("%d states, the last %s\nwant %s", len(states), last, want)
+	}
+}
+
+// TestLogFlips flips a bit in each frame of the log, and in its head. What opens
+// is a state after all but the last durable write; all else is told.
+func TestLogFlips(t *testing.T) {
+	run := record(t)
+	frame := frameHead + pageSize
+	n := (len(run.wal) - logHead) / frame
+	told := map[bool]int{}
+	flip := func(at, bit int) {
+		t.Helper()
+		wal := bytes.Clone(run.wal)
+		wal[at] ^= 1 << bit
+		path := filepath.Join(t.TempDir(), "manifest.db")
+		if err := errors.Join(os.WriteFile(path, run.db, 0o600), os.WriteFile(path+"-wal", wal, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		s, err := Open(path)
+		told[err != nil]++
+		switch {
+		case err == nil:
+			s.Close()
+			if got := reopened(t, run.db, wal); got != run.told[len(run.told)-1].tree && got != run.told[len(run.told)-2].tree {
+				t.Errorf("bit %d of byte %d: nothing is told, and it is\n%s", bit, at, got)
+			}
+		case !IsBroken(err):
+			t.Errorf("bit %d of byte %d: %v", bit, at, err)
+		}
+		if after, _ := os.ReadFile(path + "-wal"); err != nil && !bytes.Equal(after, wal) {
+			t.Errorf("bit %d of byte %d: the log was changed", bit, at)
+		}
+	}
+	for i := range n {
+		spots := []int{0, 5, 9, 13, 17, 21, frameHead + i*31, frame - 1}
+		flip(logHead+i*frame+spots[i%8], i%7)
+		flip(logHead+i*frame+spots[(i+5)%8], i%7)
+		if i > n-12 { // the last commits
+			for _, at := range spots {
+				flip(logHead+i*frame+at, i%8)
+			}
+		}
+	}
+	for at := range logHead {
+		flip(at, at%8)
+	}
+	if told[true] < n || told[false] == 0 {
+		t.Errorf("%d were told, %d not, of a log with %d frames", told[true], told[false], n)
+	}
+}
+
+// TestTornCommit loses pages of the last commit in any order, as a power cut
+// does that comes before the sync: that is no damage.
+func TestTornCommit(t *testing.T) {
+	run := record(t)
+	frame := frameHead + pageSize
+	last := run.told[len(run.told)-2].wal
+	for at := last; at < int64(len(run.wal)); at += int64(frame) {
+		wal := bytes.Clone(run.wal)
+		clear(wal[at:][:frame])
+		if got := reopened(t, run.db, wal); got != run.told[len(run.told)-2].tree {
+			t.Errorf("without the frame at %d it is\n%s", at, got)
+		}
 	}
 }
 

@@ -42,7 +42,7 @@ func open(path string, steps []migration) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open manifest: %w", err)
 	}
-	if err := prepare(path, steps); err != nil {
+	if err := errors.Join(prepare(path, steps), LogHolds(path)); err != nil {
 		return nil, err
 	}
 	c, err := connect(path, "mode=rw&_txlock=immediate", writerCacheKiB)

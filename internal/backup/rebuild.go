@@ -246,7 +246,7 @@ func Healthy(path string) bool {
 		return !errors.Is(err, fs.ErrNotExist) && !manifest.IsBroken(err)
 	}
 	defer known.Close()
-	if err := known.Check(); err != nil {
+	if err := errors.Join(known.Check(), manifest.LogHolds(path)); err != nil {
 		return !manifest.IsBroken(err)
 	}
 	gens, err := known.Meta(metaGens)
