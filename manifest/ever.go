@@ -136,17 +136,18 @@ func (r *Reader) Ended(each func(Version) error) error {
 	return err
 }
 
-// MarkRemoved writes into the history that Drive no longer has these versions.
-func (s *Store) MarkRemoved(gone []Version) error {
+// MarkRemoved writes into the history that Drive no longer has these contents,
+// whatever versions held them; without a HeadRevision, any of that file.
+func (s *Store) MarkRemoved(gone []Content) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(gone) == 0 {
 		return nil
 	}
 	return s.record(func() error {
-		for _, v := range gone {
-			err := s.c.exec("UPDATE entry_was SET end_reason = ? WHERE file_id = ? AND head_revision = ? AND to_run = ?",
-				string(EndRemoved), string(v.FileID), v.HeadRevision, int64(v.To))
+		for _, c := range gone {
+			err := s.c.exec("UPDATE entry_was SET end_reason = ?, kept = 0 WHERE file_id = ? AND ? IN ('', head_revision)",
+				string(EndRemoved), string(c.FileID), c.HeadRevision)
 			if err != nil {
 				return err
 			}

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -142,5 +143,46 @@ func TestHistory(t *testing.T) {
 	}
 	if got, err := r.ChildrenWere(Root, "e"); len(got) != 1 || err != nil {
 		t.Errorf("ChildrenWere(e) = %+v, %v", got, err)
+	}
+}
+
+// TestMarkRemoved: a content that is removed for good is so in every version
+// that held it, and counts no more as kept; a file, with all that it held.
+func TestMarkRemoved(t *testing.T) {
+	s := newStore(t)
+	steps := func(id FileID) (list []Step) {
+		for i, rev := range []string{"r1", "r1", "r2", "r3"} { // the second one only has another time
+			st := put(Root, string(id), id)
+			st.Entry.HeadRevision, st.Entry.ModTime, st.Entry.Kept = rev, int64(i), true
+			list = append(list, st)
+		}
+		return list
+	}
+	do(t, s, steps("a")...)
+	do(t, s, steps("b")...)
+	if err := s.MarkRemoved([]Content{{FileID: "a", HeadRevision: "r1"}, {FileID: "b"}}); err != nil {
+		t.Fatal(err)
+	}
+	r := newReader(t, s)
+	for id, want := range map[FileID]struct {
+		removed string
+		kept    int64
+	}{"a": {"r1 r1", 1}, "b": {"r1 r1 r2", 0}} {
+		versions, err := r.FileWas(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var removed []string
+		for _, v := range versions {
+			if v.Reason == EndRemoved {
+				removed = append(removed, v.HeadRevision)
+			}
+		}
+		if got := strings.Join(removed, " "); got != want.removed {
+			t.Errorf("of %s, removed is %q, should be %q", id, got, want.removed)
+		}
+		if n, err := s.CountKept(id); n != want.kept || err != nil {
+			t.Errorf("of %s, %d are kept, %v; should be %d", id, n, err, want.kept)
+		}
 	}
 }

@@ -161,7 +161,7 @@ func (b *Backup) Remove(ctx context.Context, list []Removable) (*Summary, error)
 	if err == nil {
 		failedBlobs, err = b.Drive.Unkeep(ctx, blobs)
 	}
-	var gone []manifest.Version
+	var gone []manifest.Content
 	for _, it := range list {
 		e := failedIDs[it.FileID]
 		if it.Blob.Revision != "" {
@@ -174,7 +174,7 @@ func (b *Backup) Remove(ctx context.Context, list []Removable) (*Summary, error)
 			r.sum.add(Incomplete)
 		case err == nil:
 			r.sum.Counts.Deleted++
-			gone = append(gone, it.Version)
+			gone = append(gone, manifest.Content{FileID: it.FileID, HeadRevision: it.Blob.Revision})
 		}
 	}
 	if markErr := b.Store.MarkRemoved(gone); markErr != nil && err == nil {
