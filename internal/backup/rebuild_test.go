@@ -629,6 +629,49 @@ func discard(file string) error {
 	return nil
 }
 
+// TestRebuildAfterKill makes the manifest anew after a run that died at any
+// request. The next scan makes nothing twice.
+func TestRebuildAfterKill(t *testing.T) {
+	for _, firstRun := range []bool{true, false} {
+		for _, keepCopy := range []bool{true, false} {
+			for n := 0; ; n++ {
+				w := newWorld(t, drivetest.Options{}, "docs")
+				w.named()
+				w.write("docs/d/f", "the file")
+				w.write("docs/d/g", "its neighbour")
+				w.write("docs/e/h", "elsewhere")
+				if !firstRun {
+					w.ok()
+					w.write("docs/d/f", "edited")
+					w.write("docs/new/deep/f", "new")
+					w.rename("docs/d/g", "docs/new/g")
+					w.rename("docs/d", "docs/dd")
+					w.remove("docs/e/h")
+				}
+				hit := w.killAfter(n)
+				if !keepCopy {
+					w.forget(false)
+				}
+				if _, err := w.rebuild(); err != nil && w.srv.Stats().ContentIn > 0 {
+					t.Errorf("rebuild: %v", err)
+				}
+				w.named()
+				w.limits.Allow = true
+				w.ok()
+				w.compare()
+				w.quiet()
+				if t.Failed() {
+					t.Fatalf("first %v, copy %v, killed at %d", firstRun, keepCopy, n)
+				}
+				w.srv.Close()
+				if !hit {
+					break
+				}
+			}
+		}
+	}
+}
+
 // TestRebuildStopsOthers: the state folder that a rebuild took over from is
 // stopped; a rebuild in the middle of its run does not take half of that.
 func TestRebuildStopsOthers(t *testing.T) {

@@ -248,6 +248,57 @@ func TestUndoFolderSwap(t *testing.T) {
 	w.settled()
 }
 
+// TestUndoReplaced: what took the place of something of another kind, and what
+// took each other's, goes back, also by an undo or scan after one that failed.
+func TestUndoReplaced(t *testing.T) {
+	for _, again := range []bool{false, true} {
+		for n := 0; ; n++ {
+			w := newWorld(t, drivetest.Options{}, "docs")
+			w.write("docs/stays", "s")
+			w.write("docs/a", "file to link")
+			w.write("docs/b", "file to folder")
+			w.write("docs/c/in", "folder to file")
+			w.write("docs/x", "swap x")
+			w.write("docs/y", "swap y!")
+			w.write("docs/p/1", "p one")
+			w.write("docs/q/2", "q two")
+			w.ok()
+			then, _ := w.onDrive()
+			w.remove("docs/a")
+			w.link("docs/a")
+			w.remove("docs/b")
+			w.write("docs/b/in", "now in a folder")
+			w.remove("docs/c")
+			w.write("docs/c", "now a file")
+			w.swap("docs/x", "docs/y")
+			w.swap("docs/p", "docs/q")
+			run := w.ok().Run
+			w.srv.Inject(drivetest.From(n, drivetest.Lost))
+			sum, err := w.undo(run)
+			hit := w.srv.Hits() > 0
+			w.srv.Inject(nil)
+			if !hit {
+				got, _ := w.onDrive()
+				if d := cmp.Diff(then, got, cmp.AllowUnexported(thing{})); d != "" || err != nil || len(sum.Conditions) > 0 {
+					t.Errorf("%v %+v\n%s", err, sum, d)
+				}
+				w.agrees()
+			}
+			if again {
+				_, _ = w.undo(run)
+			}
+			w.settled()
+			if t.Failed() {
+				t.Fatalf("from %d on, again %v", n, again)
+			}
+			w.srv.Close()
+			if !hit {
+				break
+			}
+		}
+	}
+}
+
 // TestUndoLost: what took the place of something that cannot be brought back
 // stays.
 func TestUndoLost(t *testing.T) {
