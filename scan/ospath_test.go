@@ -1,7 +1,6 @@
 package scan
 
 import (
-	"runtime"
 	"testing"
 
 	"github.com/autocloudbackup/acb/manifest"
@@ -32,26 +31,6 @@ func demandPaths(t *testing.T, of func(string) (manifest.Path, error), back func
 	for _, abs := range bad {
 		if p, err := of(abs); err == nil {
 			t.Errorf("PathOf(%q) = %q", abs, p)
-		}
-	}
-}
-
-func TestPathOf(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("TestWindowsPathOf has it")
-	}
-	demandPaths(t, PathOf, OSPath, []spelling{
-		{"/", "", "/"},
-		{"/data", "data", "/data"},
-		{"/home/ana", "home/ana", "/home/ana"},
-		{"/home//ana/./", "home/ana", "/home/ana"},
-		{"/../data", "data", "/data"},
-		{"/a b/\xff\n", "a b/\xff\n", "/a b/\xff\n"},
-		{`/C:\Users`, `C:\Users`, `/C:\Users`},
-	}, []string{"", "home/ana", "./x", `C:\Users`})
-	for p, want := range map[manifest.Path]bool{"": true, "data": false, "home/ana": false} {
-		if IsVolume(p) != want {
-			t.Errorf("IsVolume(%q) = %v", p, !want)
 		}
 	}
 }

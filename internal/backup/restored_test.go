@@ -288,15 +288,20 @@ func (tr *trial) bringBack(way int, g *retrieval, want map[string]string, backUp
 	g.same(want)
 }
 
-// TestRestoreFaults: whichever request fails once, everything comes.
-func TestRestoreFaults(t *testing.T) {
-	t.Parallel()
+// lived makes a world in which everything has happened, and draws what it holds.
+func lived(t *testing.T) (*world, map[string]string) {
 	w := newWorld(t, drivetest.Options{}, "docs")
 	everything(w)
 	w.ok()
 	everythingElse(w)
 	w.ok()
-	want := snapshot(t, w.sources...)
+	return w, snapshot(t, w.sources...)
+}
+
+// TestRestoreFaults: whichever request fails once, everything comes.
+func TestRestoreFaults(t *testing.T) {
+	t.Parallel()
+	w, want := lived(t)
 	for _, effect := range readFaults {
 		for n := 0; ; n += stride(3) {
 			g := w.retrieve(manifest.Now)
@@ -356,12 +361,7 @@ func TestRestoreOfThePastFaults(t *testing.T) {
 // brings everything.
 func TestRestoreStoppedAtEveryRequest(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, drivetest.Options{}, "docs")
-	everything(w)
-	w.ok()
-	everythingElse(w)
-	w.ok()
-	want := snapshot(t, w.sources...)
+	w, want := lived(t)
 	for n := 0; ; n += stride(2) {
 		interrupted, killed := w.retrieve(manifest.Now), w.retrieve(manifest.Now)
 		hit := interrupted.stop(n, func() {})
