@@ -51,7 +51,7 @@ bench: build ## the numbers of README, as ratios measured in this run: make benc
 	$(GO) run ./internal/bench $(BENCH)
 
 soak: ## the random tests with many more seeds: make soak [SEEDS=1000]
-	ACB_SEEDS=$(or $(SEEDS),1000) $(GO) test -timeout 0 -run 'Random|Model|Oracle|Mishaps|EveryRequest|EveryWrite|RunFaults|Scripts/kill' -v ./internal/backup ./cmd/acb ./scan
+	ACB_SEEDS=$(or $(SEEDS),1000) $(GO) test -timeout 0 -run 'Random|Model|Oracle|Mishaps|PowerCut|Account|EveryRequest|EveryWrite|RunFaults|Scripts/kill' -v ./internal/backup ./cmd/acb ./scan ./remote
 
 live: ## the contract tests against real Drive: ACB_LIVE_CREDENTIALS=... ACB_LIVE_TOKEN=... make live
 	$(GO) test -run Live -v ./remote/...

@@ -112,10 +112,13 @@ func (w *world) link(rel string) {
 }
 
 // begin makes the world of a work, up to its edit, and returns the ids of
-// what is on Drive then.
-func (k work) begin(t *testing.T, clock func() time.Time, n uint64) (w *world, ids map[string]bool) {
+// what is on Drive then. made is told of the world while it is empty.
+func (k work) begin(t *testing.T, clock func() time.Time, n uint64, made ...func(w *world)) (w *world, ids map[string]bool) {
 	t.Helper()
 	w = fakeWorld(t, clock, drivetest.Options{Seed: n + 1, Unsettled: unsettled(n * 0x9e3779b97f4a7c15)}, "docs")
+	for _, f := range made {
+		f(w)
+	}
 	if k.before != nil {
 		w.write("docs/stays", "stays")
 		k.before(w)

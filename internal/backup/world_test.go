@@ -91,7 +91,8 @@ func realDir(t testing.TB, dir string) string {
 }
 
 // fastDir returns a temporary folder in memory where there is one: a manifest
-// is made durable often, and these tests never lose power.
+// is made durable often, and where these tests lose power, a platter knows
+// what the disk would have had.
 func fastDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/dev/shm", "acb-test-")
