@@ -207,10 +207,13 @@ func (w *world) endAt(is func(drivetest.Info) bool, then func()) (hit bool) {
 	return hit
 }
 
-// hook has f, if any, and who watches told of each request.
+// hook has f, if any, and who watches told of each request, one at a time.
 func (w *world) hook(f func(drivetest.Info)) {
+	var mu sync.Mutex
 	watch := w.watch
 	w.srv.OnRequest(func(_ int, r drivetest.Info) {
+		mu.Lock()
+		defer mu.Unlock()
 		if watch != nil {
 			watch()
 		}
