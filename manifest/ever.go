@@ -91,20 +91,23 @@ func (r *Reader) foldersEver(dir FolderVersion, name string) ([]FolderVersion, e
 // any more, in no particular order.
 func (r *Reader) Vanished(each func(Version) error) error {
 	var last *Version
+	var in FolderID // whose files of today are in now
+	var now []Entry
 	flush := func() error {
 		if last == nil {
 			return nil
 		}
 		v := *last
 		last = nil
-		row, found, err := r.Row(v.Folder)
-		if err != nil {
-			return err
-		}
-		if found {
-			if now, err := r.entry(row, v.Name); err != nil || now != nil {
+		if v.Folder != in {
+			var err error
+			if now, err = r.entriesNow(v.Folder); err != nil {
 				return err
 			}
+			in = v.Folder
+		}
+		if indexOf(now, v.Name) >= 0 {
+			return nil
 		}
 		return each(v)
 	}
@@ -121,6 +124,15 @@ func (r *Reader) Vanished(each func(Version) error) error {
 		return err
 	}
 	return flush()
+}
+
+// entriesNow returns the files of a folder, none if there is no such folder.
+func (r *Reader) entriesNow(id FolderID) ([]Entry, error) {
+	row, found, err := r.Row(id)
+	if err != nil || !found {
+		return nil, err
+	}
+	return r.Entries(row)
 }
 
 // Ended calls each for every version that has ended, in no particular order.

@@ -41,11 +41,19 @@ func (r *Reader) entry(in Row, name string) (*Entry, error) {
 	if err != nil {
 		return nil, err
 	}
+	if i := indexOf(files, name); i >= 0 {
+		return &files[i], nil
+	}
+	return nil, nil
+}
+
+// indexOf returns where a name is among the files of a folder, or -1.
+func indexOf(files []Entry, name string) int {
 	i, ok := slices.BinarySearchFunc(files, name, func(e Entry, n string) int { return strings.Compare(e.Name, n) })
 	if !ok {
-		return nil, nil
+		return -1
 	}
-	return &files[i], nil
+	return i
 }
 
 // PathOf returns where a folder is, and whether it exists.

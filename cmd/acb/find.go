@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -153,6 +154,9 @@ func (s *searcher) gone() error {
 	return s.known.Vanished(func(v manifest.Version) error {
 		if v.Reason == manifest.EndMoved {
 			return nil // it is found where it is
+		}
+		if !slices.ContainsFunc(s.wanted, func(w wanted) bool { return w.path || w.meets("", v.Name) }) {
+			return nil // wherever it was
 		}
 		dir, there, err := s.known.At(v.To - 1).PathOf(v.Folder)
 		if err != nil || !there {
