@@ -52,6 +52,7 @@ var parts = []struct {
 	{"million", func(b *bench, ctx context.Context) error {
 		return b.unchanged(ctx, million, unchangedLimits{wall: 0.75, cpu: 1.3, cold: 0.65, peak: 64})
 	}},
+	{"lists", (*bench).lists},
 }
 
 func main() {
