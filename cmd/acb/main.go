@@ -31,7 +31,7 @@ const gcPercent = 30
 
 // tellingGC is gcPercent for commands that only read the manifest and tell:
 // hardly anything of theirs is in use at a time, and a million lines pass by.
-const tellingGC = 400
+const tellingGC = 200
 
 // Main is main as a function that returns the exit code, for the script tests.
 func Main() int { return start(time.Now, machine.ID) }
