@@ -13,7 +13,7 @@ import (
 // again for the next.
 type worker struct {
 	w *walk
-	r *manifest.Reader
+	r *manifest.Reader // opened for its first folder: most trees are walked before all workers have one
 
 	l       listing
 	leaves  []nameRef // what is no folder
@@ -28,7 +28,12 @@ type worker struct {
 // visit walks one folder: it settles which folder it is, compares what is in
 // it and queues its subfolders. An error ends the scan; what only concerns
 // this folder makes it unknown.
-func (k *worker) visit(j *job) error {
+func (k *worker) visit(j *job) (err error) {
+	if k.r == nil {
+		if k.r, err = k.w.store.Reader(); err != nil {
+			return err
+		}
+	}
 	k.f.reset()
 	k.jobs, k.entries, k.seen = k.jobs[:0], nil, 0
 	d, err := k.w.open(j)

@@ -126,27 +126,12 @@ func (w *walk) sourceOf(p manifest.Path) int {
 
 // run walks all that is queued, and returns when no worker is left.
 func (w *walk) run() error {
-	readers := make([]*manifest.Reader, w.opts.Walkers)
-	defer func() {
-		for _, r := range readers {
-			if r != nil {
-				r.Close()
-			}
-		}
-	}()
+	var workers []*worker
 	var wg sync.WaitGroup
-	for i := range readers {
+	for range w.opts.Walkers {
+		k := &worker{w: w}
+		workers = append(workers, k)
 		wg.Go(func() {
-			r, err := w.store.Reader()
-			if err != nil {
-				w.mu.Lock()
-				w.err = errors.Join(w.err, err)
-				w.wake.Broadcast()
-				w.mu.Unlock()
-				return
-			}
-			readers[i] = r // closed when all have ended
-			k := &worker{w: w, r: r}
 			for {
 				j, ok := w.pop()
 				if !ok {
@@ -162,6 +147,11 @@ func (w *walk) run() error {
 	}
 	wg.Wait()
 	w.closeAll()
+	for _, k := range workers {
+		if k.r != nil {
+			k.r.Close()
+		}
+	}
 	if w.err != nil {
 		return fmt.Errorf("scan: %w", w.err)
 	}
