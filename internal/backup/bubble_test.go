@@ -56,11 +56,13 @@ func (o *outside) after(d time.Duration) time.Time {
 }
 
 // fakeWorld makes a world for a bubble with the given clock: its Drive is
-// behind pipes, and each run signs in with the token file, as a process does.
+// behind pipes, its disk is in memory where that can be, for there are
+// thousands of them, and each run signs in with the token file, as a process
+// does.
 func fakeWorld(t *testing.T, clock func() time.Time, o drivetest.Options, names ...string) *world {
 	t.Helper()
 	o.NoSHA, o.Now = true, clock
-	w := emptyWorld(t, drivetest.Pipe(o), names)
+	w := emptyWorld(t, drivetest.Pipe(o), realDir(t, fastDir(t)), names)
 	w.fake = func() time.Time { return clock().Add(time.Duration(w.jumped.Load())) }
 	w.now = func() time.Time { return w.fake().Add(time.Hour) }
 	dir := filepath.Dir(w.manifest)

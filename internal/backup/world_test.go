@@ -63,14 +63,14 @@ func later() time.Time { return time.Now().Add(time.Hour) }
 func newWorld(t testing.TB, o drivetest.Options, names ...string) *world {
 	t.Helper()
 	o.NoSHA = true
-	return emptyWorld(t, drivetest.Start(o), names)
+	return emptyWorld(t, drivetest.Start(o), realDir(t, t.TempDir()), names)
 }
 
-func emptyWorld(t testing.TB, srv *drivetest.Server, names []string) *world {
+func emptyWorld(t testing.TB, srv *drivetest.Server, dir string, names []string) *world {
 	t.Helper()
 	t.Cleanup(func() { srv.Close() })
 	w := &world{
-		t: t, dir: realDir(t, t.TempDir()), limits: plan.Options{MaxDelete: 0.25, MaxModify: 0.5},
+		t: t, dir: dir, limits: plan.Options{MaxDelete: 0.25, MaxModify: 0.5},
 		manifest: filepath.Join(fastDir(t), "manifest.db"), now: later, srv: srv,
 	}
 	for _, n := range names {
