@@ -39,13 +39,8 @@ lint: ## gofmt, vet for three systems, staticcheck
 	@for os in linux darwin windows; do echo "vet for $$os"; GOOS=$$os $(GO) vet ./... || exit 1; done
 	$(TOOL) staticcheck ./...
 
-fuzz: ## each fuzz target for FUZZTIME (10s)
-	@for pkg in $$($(GO) list ./...); do \
-	  dir=$$($(GO) list -f '{{.Dir}}' $$pkg); \
-	  for target in $$(cat $$dir/*_test.go 2>/dev/null | sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p'); do \
-	    echo "$$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x $$pkg || exit 1; \
-	  done; \
-	done
+fuzz: ## each fuzz target for FUZZTIME (10s), side by side on all processors
+	@.ci/fuzz $(FUZZTIME)
 
 bench: build ## the numbers of README, as ratios measured in this run: make bench [BENCH="-parts requests,hash"]
 	$(GO) run ./internal/bench $(BENCH)
