@@ -44,7 +44,7 @@ var parts = []struct {
 	{"bandwidth", (*bench).bandwidth},
 	{"pacer", (*bench).pacer},
 	{"unchanged", func(b *bench, ctx context.Context) error {
-		return b.unchanged(ctx, hundredThousand, unchangedLimits{wall: 0.85, cpu: 1.35, cold: 0.65, peak: 48})
+		return b.unchanged(ctx, hundredThousand, unchangedLimits{wall: 0.85, cpu: 1.35, peak: 48})
 	}},
 	{"first", (*bench).first},
 	{"restore", (*bench).restore},
