@@ -84,7 +84,7 @@ func TestDamagedManifestEdits(t *testing.T) {
 // TestBrokenSeal changes what the guards go by. There is no run then.
 func TestBrokenSeal(t *testing.T) {
 	for _, spoil := range []string{
-		"UPDATE source SET files = files + 1", "UPDATE fs SET identity = identity || 'x'",
+		"UPDATE source SET inode = inode + 1", "UPDATE fs SET identity = identity || 'x'",
 		"UPDATE meta SET value = '7' WHERE key = 'gens'", "DELETE FROM meta WHERE key = 'seal'", "DELETE FROM source",
 	} {
 		w := newWorld(t, drivetest.Options{}, "docs")
