@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -225,6 +226,44 @@ func TestTornCommit(t *testing.T) {
 		clear(wal[at:][:frame])
 		if got := reopened(t, run.db, wal); got != run.told[len(run.told)-2].tree {
 			t.Errorf("without the frame at %d it is\n%s", at, got)
+		}
+	}
+}
+
+// TestTornCommits loses the first page of one commit after the other, each with
+// fewer pages than the one before: behind what the log holds then, there is the
+// end of each. That is no damage either.
+func TestTornCommits(t *testing.T) {
+	run := record(t)
+	wal := run.wal
+	for _, pages := range []int{60, 30, 10} {
+		path := filepath.Join(t.TempDir(), "manifest.db")
+		if err := errors.Join(os.WriteFile(path, run.db, 0o600), os.WriteFile(path+"-wal", wal, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		s := openTest(t, path)
+		s.BeginRun("scan", noon)
+		if err := errors.Join(s.c.exec("PRAGMA wal_autocheckpoint = 0"), s.SetMeta(map[string]string{"gen": fmt.Sprint(pages)})); err != nil {
+			t.Fatal(err)
+		}
+		want := seen(t, path)
+		before, err1 := os.ReadFile(path + "-wal")
+		err2 := s.Begin([]Intent{{Kind: CreateFile, Folder: Root, Name: strings.Repeat("x", pages*pageSize), FileID: "x", Stat: Stat{Kind: File}}})
+		after, err3 := os.ReadFile(path + "-wal")
+		if err := errors.Join(err1, err2, err3); err != nil {
+			t.Fatal(err)
+		}
+		frame := frameHead + pageSize
+		at := logHead
+		for at < len(before) && bytes.Equal(before[at:][:frame], after[at:][:frame]) {
+			at += frame
+		}
+		clear(after[at:][:frame])
+		if wal = after; pages == 60 && len(wal) < at+pages*frame {
+			t.Fatalf("the first commit has %d bytes only", len(wal)-at)
+		}
+		if got := reopened(t, run.db, wal); got != want {
+			t.Errorf("after a commit of %d pages that was lost it is\n%.500s\nwant\n%s", pages, got, want)
 		}
 	}
 }

@@ -20,8 +20,10 @@ const (
 // durable once. Where it finds a frame of its log wrong, it takes that for the
 // end, as after a power cut, and says nothing. But a commit is synced before the
 // next one begins, so that a cut leaves at most one behind such a frame: with
-// more of them there, the log was damaged. What is damaged in the last commit
-// looks like a cut; the generation on Drive tells, if the run had ended.
+// more of them there, one made on the other, the log was damaged. Others may be
+// there, for after a cut the log goes on over what that left. What is damaged in
+// the last commit looks like a cut; the generation on Drive tells, if the run
+// had ended.
 //
 // Nobody may be writing to the manifest meanwhile.
 func LogHolds(path string) error {
@@ -43,8 +45,9 @@ func LogHolds(path string) error {
 	return nil
 }
 
-// droppedCommits counts the commits of a log behind its first wrong frame.
-func droppedCommits(r io.Reader) (n int, err error) {
+// droppedCommits counts the commits of a log behind its first wrong frame: the
+// most that were made one on the other.
+func droppedCommits(r io.Reader) (most int, err error) {
 	head := make([]byte, logHead)
 	if _, err := io.ReadFull(r, head); err != nil {
 		return 0, onlyCut(err)
@@ -54,23 +57,33 @@ func droppedCommits(r io.Reader) (n int, err error) {
 		sum.order = binary.BigEndian
 	}
 	sum.add(head[:24])
-	good := sum.is(head[24:])
+	last := [2]logSum{sum.read(head[24:]), sum} // the checksum up to here, as it is stored and as it should be: each frame's goes on from it
+	good := last[0] == last[1]
 	salts := string(head[16:24]) // of this round of the log; frames of earlier rounds lie behind it
 	frame := make([]byte, frameHead+pageSize)
-	before := uint32(0)
+	n, before := 0, uint32(0)
 	for {
 		if _, err := io.ReadFull(r, frame); err != nil {
-			return n, onlyCut(err)
+			return most, onlyCut(err)
 		}
-		ours := string(frame[8:12]) == salts[:4] || string(frame[12:16]) == salts[4:] // one of them may be what is wrong
-		if good = good && string(frame[8:16]) == salts; good {
+		stored, linked := sum.read(frame[16:24]), false
+		for _, sum = range last {
 			sum.add(frame[:8])
 			sum.add(frame[frameHead:])
-			good = sum.is(frame[16:24])
+			if linked = sum == stored; linked {
+				break
+			}
 		}
+		last = [2]logSum{stored, sum}
+		if !linked {
+			n = 0
+		}
+		ours := string(frame[8:12]) == salts[:4] || string(frame[12:16]) == salts[4:] // one of them may be what is wrong
+		good = good && linked && string(frame[8:16]) == salts
 		page, commits := binary.BigEndian.Uint32(frame), binary.BigEndian.Uint32(frame[4:]) != 0
 		if !good && ours && commits && page != before { // SQLite may fill a sector up with one commit
 			n++
+			most = max(most, n)
 		}
 		before = 0
 		if commits {
@@ -101,6 +114,7 @@ func (s *logSum) add(p []byte) {
 	}
 }
 
-func (s *logSum) is(p []byte) bool {
-	return binary.BigEndian.Uint32(p) == s.a && binary.BigEndian.Uint32(p[4:]) == s.b
+// read returns a checksum as a log has it, of the same order.
+func (s *logSum) read(p []byte) logSum {
+	return logSum{s.order, binary.BigEndian.Uint32(p), binary.BigEndian.Uint32(p[4:])}
 }
