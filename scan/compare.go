@@ -88,7 +88,7 @@ func (k *worker) compareFile(n *node, r nameRef, known *manifest.Cursor, st *inf
 	err := n.d.lstat(k.l.cname(r), st)
 	switch {
 	case err != nil:
-		n.top.doubt(err, true, func() error { return n.d.lstat(k.l.cname(r), st) })
+		n.top.doubt(err, true, false, func() error { return n.d.lstat(k.l.cname(r), st) })
 		return k.skipFile(n, name, known, classOf(err), fmt.Errorf("stat: %w", err))
 	case st.Kind == manifest.Dir:
 		if r.what == isUnknown { // it will be met among the folders

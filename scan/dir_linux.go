@@ -231,6 +231,7 @@ func (st *info) set(raw *unix.Stat_t) {
 	st.CTime = raw.Ctim.Sec*1e9 + raw.Ctim.Nsec
 	st.Inode = raw.Ino
 	st.dev = raw.Dev
+	st.owner = raw.Uid
 }
 
 func kindOf(mode uint32) manifest.Kind {

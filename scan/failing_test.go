@@ -30,7 +30,17 @@ func FailNth(root string, nth int64, err error) (did func() string, end func()) 
 
 // FailOpen fails every opening of a file of that name below root with err.
 func FailOpen(root, name string, err error) (end func()) {
-	failingBelow.Store(root, &failing{system: native.(divided).system, name: "open file " + name, err: err})
+	return failNamed(root, "open file "+name, err)
+}
+
+// FailOpenFolder fails every opening of a folder of that name below root with
+// err.
+func FailOpenFolder(root, name string, err error) (end func()) {
+	return failNamed(root, "open "+name, err)
+}
+
+func failNamed(root, call string, err error) (end func()) {
+	failingBelow.Store(root, &failing{system: native.(divided).system, name: call, err: err})
 	return func() { failingBelow.Delete(root) }
 }
 

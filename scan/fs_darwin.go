@@ -24,6 +24,7 @@ func (st *info) setSys(fi fs.FileInfo) {
 	}
 	st.Inode, st.dev = raw.Ino, uint64(uint32(raw.Dev))
 	st.CTime = raw.Ctimespec.Nano()
+	st.owner = raw.Uid
 	if fi.IsDir() {
 		st.birth = raw.Birthtimespec.Nano()
 	}

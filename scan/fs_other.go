@@ -22,6 +22,7 @@ const (
 func (st *info) setSys(fi fs.FileInfo) {
 	if raw, ok := fi.Sys().(*syscall.Stat_t); ok {
 		st.Inode, st.dev = uint64(raw.Ino), uint64(raw.Dev)
+		st.owner = raw.Uid
 	}
 }
 

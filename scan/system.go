@@ -57,6 +57,7 @@ type info struct {
 	dev           uint64 // device number, of use within one scan only
 	birth         int64  // of folders only; nanoseconds since 1970, 0 if unknown
 	mount         bool   // of folders only: the root of a mount
+	owner         uint32 // user id; 0 on Windows, where nobody has that number
 }
 
 // A fileSystem is what there is to know of a file system beside its device.

@@ -138,7 +138,7 @@ func (w *walk) result(sources []Source) (*Result, error) {
 			gone = looksOfGone(all.files)
 		}
 		if class != Changing && (class == Vanished || !s.stayed(gone)) {
-			s.top.doubt(s.failed, s.Old != nil || hasGone(all.files, &s.New.Stat), func() error {
+			s.top.doubt(s.failed, s.Old != nil || hasGone(all.files, &s.New.Stat), true, func() error {
 				return w.opts.system.stat(OSPath(s.New.Path()), new(info))
 			})
 		}

@@ -5,8 +5,10 @@ package scan_test
 import (
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -95,4 +97,47 @@ func TestIncompleteSettles(t *testing.T) {
 		h.sh(fmt.Sprint("for i in $(seq 150 204); do echo $i >d/$i; done"))
 		run(3, 47)
 	})
+}
+
+// TestClosedFolder: a new folder that may not be read may hold what has left its
+// place, unless it is somebody else's or the system's.
+func TestClosedFolder(t *testing.T) {
+	for _, c := range []struct {
+		name, prepare string
+		cause         error
+		goes          bool // what was moved into it, on Drive
+	}{
+		{"one's own", "true", syscall.EACCES, false},
+		{"one's own, kept by the system", "true", syscall.EPERM, true},
+		{"somebody else's", "chown 12345 n", syscall.EACCES, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if strings.HasPrefix(c.prepare, "chown") && os.Geteuid() != 0 {
+				t.Skip("SKIPPED: only root gives a folder to somebody else")
+			}
+			now := time.Now()
+			synctest.Test(t, func(t *testing.T) {
+				h := newHouse(t, now, "mkdir d; echo 1 >d/goes; echo 22 >d/stays")
+				if _, err := h.run(); err != nil {
+					t.Fatal(err)
+				}
+				h.sh("mkdir n; mv d/goes n/here; " + c.prepare)
+				end := scan.FailOpenFolder(h.root, "n", c.cause)
+				sum, err := h.run()
+				if err != nil || sum.ExitCode() != 3 {
+					t.Errorf("exit code %d, %v", sum.ExitCode(), err)
+				}
+				if _, there := h.onDrive()["d/goes"]; there == c.goes {
+					t.Errorf("on Drive: %q", slices.Sorted(maps.Keys(h.onDrive())))
+				}
+				end()
+				if _, err := h.run(); err != nil {
+					t.Error(err)
+				}
+				for _, d := range h.differences() {
+					t.Error(d)
+				}
+			})
+		})
+	}
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"syscall"
 
 	"github.com/autocloudbackup/acb/internal/ignore"
 	"github.com/autocloudbackup/acb/manifest"
@@ -350,14 +352,24 @@ func (k *worker) unknown(j *job, n *node, class Class, cause error) error {
 		k.f.skips = append(k.f.skips, skip)
 	}
 	if class == Unreadable || class == Vanished || class == BadRules {
-		top.doubt(cause, known != nil, func() error { return k.lookAgain(j) })
+		var st info
+		look := func() error { return k.lookAgain(j, &st) }
+		top.doubt(cause, known != nil, j.up == nil || look() == nil && closed(cause, &st), look)
 	}
 	b.report(&k.f)
 	return nil
 }
 
+// closed reports whether a folder that may not be read is somebody else's, or
+// one that the system keeps for itself, as macOS does with some of a user's
+// own (EPERM): what the user has moved is hardly in there. One of their own may
+// have been closed since.
+func closed(err error, st *info) bool {
+	return st.Kind == manifest.Dir && (int(st.owner) != os.Geteuid() || errors.Is(err, syscall.EPERM))
+}
+
 // lookAgain looks whether the folder of a job is there.
-func (k *worker) lookAgain(j *job) error {
+func (k *worker) lookAgain(j *job, st *info) error {
 	if j.up == nil {
 		return nil
 	}
@@ -366,8 +378,7 @@ func (k *worker) lookAgain(j *job) error {
 		return nil
 	}
 	defer k.w.release(j.up)
-	var st info
-	return above.lstat(append([]byte(j.name), 0), &st)
+	return above.lstat(append([]byte(j.name), 0), st)
 }
 
 // spare keeps a known folder from being absent that may be the one of a job

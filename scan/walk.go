@@ -71,13 +71,13 @@ type top struct {
 }
 
 // doubt notes that a name could not be looked at because of err. look looks
-// once more at what is said to be gone. What may not be read and, as it is not
-// known, never could is in no doubt: a folder of somebody else's would hold
-// back for good whatever is to be trashed.
-func (t *top) doubt(err error, known bool, look func() error) {
+// once more at what is said to be gone. What is not known and is said never to
+// be readable is in no doubt: it would hold back for good whatever is to be
+// trashed.
+func (t *top) doubt(err error, known, never bool, look func() error) {
 	switch {
 	case classOf(err) == Vanished && look() != nil:
-	case errors.Is(err, fs.ErrPermission) && !known:
+	case errors.Is(err, fs.ErrPermission) && !known && never:
 	default:
 		t.uncertain.Store(true)
 	}
