@@ -268,6 +268,40 @@ func TestTornCommits(t *testing.T) {
 	}
 }
 
+// TestTornHead cuts the power while the head of a new round of the log is written
+// over the old one: all of that round is in the manifest by then, and nothing
+// is damaged.
+func TestTornHead(t *testing.T) {
+	run := record(t)
+	path := filepath.Join(t.TempDir(), "manifest.db")
+	if err := errors.Join(os.WriteFile(path, run.db, 0o600), os.WriteFile(path+"-wal", run.wal, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	s := openTest(t, path)
+	defer s.Close()
+	if err := s.c.exec("PRAGMA wal_checkpoint(PASSIVE)"); err != nil {
+		t.Fatal(err)
+	}
+	db, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head := bytes.Clone(run.wal[:logHead])
+	binary.BigEndian.PutUint32(head[12:], binary.BigEndian.Uint32(head[12:])+1)
+	copy(head[16:], "new salt")
+	sum := logSum{order: binary.LittleEndian}
+	sum.add(head[:24])
+	binary.BigEndian.PutUint32(head[24:], sum.a)
+	binary.BigEndian.PutUint32(head[28:], sum.b)
+	for written := 0; written <= 28; written++ {
+		wal := bytes.Clone(run.wal)
+		copy(wal, head[:written])
+		if got, want := reopened(t, db, wal), run.told[len(run.told)-1].tree; got != want {
+			t.Errorf("%d bytes of it: it is\n%s", written, got)
+		}
+	}
+}
+
 // holds reports whether a state is that after one of the durable writes, and
 // after none before the last that was told within so many bytes of log.
 func (run *loggedRun) holds(state string, wal int) bool {

@@ -62,9 +62,12 @@ func droppedCommits(r io.Reader) (most int, err error) {
 	salts := string(head[16:24]) // of this round of the log; frames of earlier rounds lie behind it
 	frame := make([]byte, frameHead+pageSize)
 	n, before := 0, uint32(0)
-	for {
+	for first := true; ; first = false {
 		if _, err := io.ReadFull(r, frame); err != nil {
 			return most, onlyCut(err)
+		}
+		if first && !good && startsAnew(head, frame[8:16], sum.order) {
+			return 0, nil
 		}
 		stored, linked := sum.read(frame[16:24]), false
 		for _, sum = range last {
@@ -90,6 +93,19 @@ func droppedCommits(r io.Reader) (most int, err error) {
 			before = page
 		}
 	}
+}
+
+// startsAnew reports whether a wrong head is what a cut leaves of one that was
+// being written over that of the round before, whose frames have the given
+// salts: a new beginning, and the end of the old. SQLite starts a round only
+// when all of the one before is in the manifest, and syncs its head before its
+// first frame.
+func startsAnew(head, salts []byte, order binary.ByteOrder) bool {
+	old := append(append(make([]byte, 0, logHead), head[:16]...), salts...)
+	binary.BigEndian.PutUint32(old[12:], binary.BigEndian.Uint32(head[12:])-1) // the round's number
+	sum := logSum{order: order}
+	sum.add(old)
+	return binary.BigEndian.Uint32(head[28:]) == sum.b
 }
 
 // onlyCut is nil at the end of the log, wherever that is.
