@@ -86,7 +86,7 @@ func all(t *testing.T, path string) string {
 	})
 	sources, err1 := r.Sources()
 	displaced, err2 := r.Displaced()
-	meta, err3 := r.c.sum()
+	meta, err3 := r.c.sum(sealedTables)
 	if err := errors.Join(err, err1, err2, err3); err != nil {
 		t.Fatal(err)
 	}

@@ -76,11 +76,7 @@ func (c *conn) index(in FolderID, before, after []Entry) error {
 
 // indexAll fills the index of a manifest that had none.
 func indexAll(c *conn) error {
-	var ids []FolderID
-	err := c.query("SELECT id FROM folder", func(v []driver.Value) error {
-		ids = append(ids, FolderID(integer(v[0])))
-		return nil
-	})
+	ids, err := c.folderIDs()
 	for _, id := range ids {
 		if err != nil {
 			return err
@@ -95,6 +91,15 @@ func indexAll(c *conn) error {
 		}
 	}
 	return err
+}
+
+// folderIDs returns all folders, in no particular order.
+func (c *conn) folderIDs() (ids []FolderID, err error) {
+	err = c.query("SELECT id FROM folder", func(v []driver.Value) error {
+		ids = append(ids, FolderID(integer(v[0])))
+		return nil
+	})
+	return ids, err
 }
 
 // HasLarge reports whether the index may know a content of that size.

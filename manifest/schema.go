@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"errors"
 	"fmt"
 	"os"
 )
@@ -10,7 +11,7 @@ const applicationID = 0x61636201 // "acb", 1
 
 // migrations[n] turns schema version n into n+1; they run one way, at Open. A
 // version once released is never changed.
-var migrations = []migration{{schema: schema1}, {schema: schema2}, {schema: schema3, fill: indexAll}, {fill: (*conn).seal}, {schema: schema5}, {schema: schema6, fill: (*conn).seal}}
+var migrations = []migration{{schema: schema1}, {schema: schema2}, {schema: schema3, fill: indexAll}, {fill: (*conn).seal4}, {schema: schema5}, {fill: (*conn).schema6}}
 
 // A migration is statements, and then what statements cannot do, if anything.
 // One that changes what is under the seal (seal.go) ends with sealing it anew.
@@ -151,8 +152,59 @@ CREATE TABLE large (
 // schema5 tells of a past content whether Drive keeps it for good.
 const schema5 = `ALTER TABLE entry_was ADD COLUMN kept INTEGER NOT NULL DEFAULT 0`
 
-// schema6 drops how many files a source had: the tree itself tells.
-const schema6 = `ALTER TABLE source DROP COLUMN files`
+// schema6 drops how many files a source had, as the tree itself tells; and it
+// says of each folder and file whether it is unmet, not of all in meta.
+func (c *conn) schema6() error {
+	if err := c.sealIs(sealed4); err != nil {
+		return err
+	}
+	if err := c.script("ALTER TABLE source DROP COLUMN files"); err != nil {
+		return err
+	}
+	const metaRebuilt = "rebuilt" // from when a manifest was made anew until a scan was complete
+	rebuilt, err := c.one("SELECT value FROM meta WHERE key = ? AND value <> ''", metaRebuilt)
+	if err == nil && rebuilt != nil {
+		err = c.unmeetAll()
+	}
+	if err == nil {
+		err = c.exec("DELETE FROM meta WHERE key = ?", metaRebuilt)
+	}
+	if err != nil {
+		return err
+	}
+	return c.seal()
+}
+
+// unmeetAll marks all as not met on this disk yet.
+func (c *conn) unmeetAll() error {
+	ids, err := c.folderIDs()
+	r := reading(c)
+	for _, id := range ids {
+		if err != nil {
+			return err
+		}
+		var w folderWork
+		var files []Entry
+		if w.row, _, err = r.Row(id); err == nil {
+			files, err = r.Entries(w.row)
+		}
+		var damaged *DamagedError
+		if errors.As(err, &damaged) {
+			err = nil // what it holds is unknown
+			continue
+		}
+		if id != Root && !w.row.Flags.Has(Prefix) {
+			w.row.Flags |= Unmet
+		}
+		for i := range files {
+			files[i].Flags |= Unmet
+		}
+		if err == nil {
+			err = w.write(c, files)
+		}
+	}
+	return err
+}
 
 // migrate brings the schema up to the newest of steps, or says why it cannot.
 // Before it changes a database that holds anything, it copies it to

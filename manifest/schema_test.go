@@ -183,6 +183,53 @@ func TestMigrate(t *testing.T) {
 	}
 }
 
+// TestMigrate5: what a rebuilt manifest of version 5 said of all, each folder and
+// file says now; and what had lost its seal is not sealed anew.
+func TestMigrate5(t *testing.T) {
+	for _, tt := range []struct{ rebuilt, spoil, want string }{
+		{"", "", "way=16 way/d=0 way/d/f=0"},
+		{"17", "", "way=16 way/d=32 way/d/f=32"},
+		{"17", "UPDATE source SET files = 100000", "broken"},
+		{"17", "UPDATE folder SET sum = sum + 1 WHERE id = 3", "way=16"},
+	} {
+		s := newStore(t)
+		way := putFolder(2, Root, "way")
+		way.Dir.Flags = Prefix
+		do(t, s, way, putFolder(3, 2, "d"), put(3, "f", "1"))
+		err := s.c.script("ALTER TABLE source ADD COLUMN files INTEGER NOT NULL DEFAULT 0; INSERT INTO source VALUES ('way/d', 3, 0, 0, 1, 1); PRAGMA user_version = 5")
+		err = errors.Join(err, s.c.exec("INSERT INTO meta VALUES ('rebuilt', ?)", tt.rebuilt), s.c.seal4(), s.c.script(tt.spoil), s.Close())
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := []string{}
+		s, err = Open(s.Path())
+		if err == nil {
+			r := newReader(t, s)
+			err = r.Walk(Root, func(p Path, row Row, files []Entry) error {
+				if row.ID != Root {
+					got = append(got, fmt.Sprint(p, "=", uint8(row.Flags)))
+				}
+				for _, e := range files {
+					got = append(got, fmt.Sprint(p.Join(e.Name), "=", uint8(e.Flags)))
+				}
+				return nil
+			})
+			if left, e := r.Meta("rebuilt"); left != "" || e != nil {
+				t.Errorf("rebuilt is %q, %v", left, e)
+			}
+			if list, e := r.Sources(); len(list) != 1 || e != nil {
+				t.Errorf("sources %v, %v", list, e)
+			}
+			s.Close()
+		} else if IsBroken(err) {
+			got = []string{"broken"}
+		}
+		if strings.Join(got, " ") != tt.want {
+			t.Errorf("rebuilt %q, spoilt by %q: %q, %v, want %q", tt.rebuilt, tt.spoil, got, err, tt.want)
+		}
+	}
+}
+
 // TestDamagedRows spoils single rows: their folder is unknown, and everything
 // else is as it was.
 func TestDamagedRows(t *testing.T) {

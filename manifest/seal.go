@@ -20,10 +20,13 @@ var sealedTables = []string{
 	"SELECT id, identity FROM fs ORDER BY id",
 }
 
-// sum is the checksum that the seal must be.
-func (c *conn) sum() (string, error) {
+// sealed4 is sealedTables of the schema versions 4 and 5.
+var sealed4 = []string{sealedTables[0], "SELECT path, folder, fs, inode, files, run FROM source ORDER BY path", sealedTables[2]}
+
+// sum is the checksum that the seal over tables must be.
+func (c *conn) sum(tables []string) (string, error) {
 	sum := uint32(0)
-	for i, table := range sealedTables {
+	for i, table := range tables {
 		err := c.query(table, func(v []driver.Value) error {
 			var b []byte
 			for _, col := range v {
@@ -47,8 +50,13 @@ func (c *conn) sum() (string, error) {
 }
 
 // seal writes the seal, within the transaction that changed what is under it.
-func (c *conn) seal() error {
-	sum, err := c.sum()
+func (c *conn) seal() error { return c.sealAs(sealedTables) }
+
+// seal4 is seal of the schema versions 4 and 5.
+func (c *conn) seal4() error { return c.sealAs(sealed4) }
+
+func (c *conn) sealAs(tables []string) error {
+	sum, err := c.sum(tables)
 	if err != nil {
 		return err
 	}
@@ -57,12 +65,14 @@ func (c *conn) seal() error {
 
 // sealHolds returns a *BrokenError if what is under the seal is not what was
 // sealed.
-func (c *conn) sealHolds() error {
+func (c *conn) sealHolds() error { return c.sealIs(sealedTables) }
+
+func (c *conn) sealIs(tables []string) error {
 	want, err := c.one("SELECT value FROM meta WHERE key = ?", metaSeal)
 	if err != nil {
 		return err
 	}
-	got, err := c.sum()
+	got, err := c.sum(tables)
 	var broken *BrokenError
 	if errors.As(err, &broken) {
 		return err
