@@ -91,7 +91,7 @@ func create(path string, steps []migration) (err error) {
 	}
 	// Without a log of its own yet: what is renamed must be one file. The page
 	// size holds only if nothing is there.
-	err = c.script(fmt.Sprintf("PRAGMA page_size = %d; PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL", pageSize))
+	err = c.script(fmt.Sprintf("PRAGMA page_size = %d; PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON", pageSize))
 	if err == nil {
 		err = c.migrate(steps)
 	}

@@ -137,6 +137,16 @@ func reopened(t *testing.T, db, wal []byte) string {
 	return fmt.Sprint(text, " runs ", len(runs), " ended ", !runs[0].Ended.IsZero(), " gen ", gen)
 }
 
+// TestSyncs: what makes a commit durable is on, on every system.
+func TestSyncs(t *testing.T) {
+	s := newStore(t)
+	for pragma, want := range map[string]int64{"synchronous": 2, "fullfsync": 1} {
+		if got, err := s.c.number("PRAGMA " + pragma); got != want || err != nil {
+			t.Errorf("%s is %d, %v, want %d", pragma, got, err, want)
+		}
+	}
+}
+
 // TestPowerCut cuts the log back to every frame, as a disk may that has lost
 // what was not synced, and in the middle of every frame. Whatever is left is
 // the state after one of the durable writes, and none that had been told to be

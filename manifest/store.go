@@ -61,9 +61,10 @@ func (s *Store) start(steps []migration) error {
 	if _, err := s.c.version(len(steps)); err != nil { // before anything is written
 		return err
 	}
-	// An acknowledged step must survive a power cut: synchronous=FULL syncs the log at each commit.
-	// Source: sqlite.org/pragma.html#pragma_synchronous
-	if err := s.c.script("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL"); err != nil {
+	// An acknowledged step must survive a power cut: synchronous=FULL syncs the log at each commit, and
+	// fullfsync has macOS take that out of the disk's own memory, as it needs to be told.
+	// Source: sqlite.org/pragma.html#pragma_synchronous, #pragma_fullfsync
+	if err := s.c.script("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON"); err != nil {
 		return err
 	}
 	if err := s.c.migrate(steps); err != nil {
