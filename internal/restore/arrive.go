@@ -63,7 +63,7 @@ func (r *run) putInPlace(t *task, unsynced error) (Outcome, error) {
 		return Failed, errors.Join(fmt.Errorf("write to disk: %w", unsynced), t.dir.root.Remove(temp))
 	}
 	if t.inTheWay {
-		if err := t.dir.setAside(r, t.path, t.name); err != nil {
+		if err := t.dir.setAside(r, t.path, t.name); err != nil && !errors.Is(err, fs.ErrNotExist) { // it may have left by itself
 			return Failed, errors.Join(err, t.dir.root.Remove(temp))
 		}
 	}

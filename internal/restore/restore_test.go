@@ -264,6 +264,24 @@ func TestInTheWay(t *testing.T) {
 	}
 }
 
+// TestLeftTheWay: what was to be moved aside, and has gone while the file was
+// on its way, is in nobody's way any more.
+func TestLeftTheWay(t *testing.T) {
+	w := newWorld(t, drivetest.Options{})
+	w.write("file", "saved")
+	w.backup()
+	want := tree(t, w.src)
+	there := filepath.Join(w.target, "src/file")
+	w.must(os.MkdirAll(filepath.Dir(there), 0o755))
+	w.must(os.WriteFile(there, []byte("newer"), 0o600))
+	w.overwrite = true
+	w.srv.OnRequest(func(int, drivetest.Info) { os.Remove(there) })
+	if sum := w.ok(manifest.Now, ""); len(sum.SetAside) != 0 {
+		t.Errorf("set aside: %v", sum.SetAside)
+	}
+	w.same(want)
+}
+
 // TestContested: a file and a folder of one name, as a run leaves them whose
 // trashes are held back, both come; what is older gets another name.
 func TestContested(t *testing.T) {
