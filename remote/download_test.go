@@ -127,8 +127,9 @@ func TestRevisions(t *testing.T) {
 	if _, err := h.d.Download(t.Context(), old, 0, old.Size, &got); err != nil || got.String() != large {
 		t.Errorf("the old content: %d bytes, %v", got.Len(), err)
 	}
+	h.srv.Inject(drivetest.InBatch(drivetest.First(1, drivetest.Lost)))
 	if failed, err := h.d.Unkeep(t.Context(), []remote.Blob{old}); err != nil || len(failed) > 0 {
-		t.Errorf("Unkeep: %v, %v", failed, err)
+		t.Errorf("Unkeep, its first answer lost: %v, %v", failed, err)
 	}
 	if list, err := h.d.Revisions(t.Context(), b.FileID); err != nil || len(list) != 1 {
 		t.Errorf("Revisions = %+v, %v", list, err)

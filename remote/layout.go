@@ -178,8 +178,11 @@ func (d *Drive) makeFolder(ctx context.Context, id manifest.FileID, name string,
 // settle finishes a HostFolder that was interrupted: what exists is taken
 // over, the rest created under the same ids. A host folder that a copy of this
 // state folder has made meanwhile is taken instead: the manifest does not know
-// its generation, and so changes nothing. An id that Drive no longer takes gives
-// the zero Layout, and everything is looked for anew.
+// its generation, and so changes nothing. One that is made here under the ids
+// of a run before may have been made by a copy from between the two runs as
+// well, with the same generation: it is looked at before the run goes on. An id
+// that Drive no longer takes gives the zero Layout, and everything is looked for
+// anew.
 func (d *Drive) settle(ctx context.Context, begun Layout, begin func(Layout) error) (Layout, error) {
 	_, e := d.get(ctx, begun.Host, "id")
 	if e == nil {
@@ -212,7 +215,6 @@ func (d *Drive) settle(ctx context.Context, begun Layout, begin func(Layout) err
 	if e != nil {
 		return Layout{}, e.about("find host folder", "", begun.Host)
 	}
-	d.fresh = true
 	begun.Gens, begun.Begun = []int64{firstGen}, false
 	return begun, nil
 }
