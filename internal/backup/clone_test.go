@@ -121,30 +121,36 @@ func TestClonedInMidRun(t *testing.T) {
 	}
 }
 
-// TestClonedBeforeTheFirstRun copies a state folder that has seen no run, and
-// kills the first one of the original at every request. The copy begins the
-// backup; or it is stopped, if the original has.
+// TestClonedBeforeTheFirstRun copies a state folder that has seen no run, or one
+// that ended when it had reserved the ids of its folders, and kills the next one
+// of the original at every request. The copy begins the backup; or it is
+// stopped, if the original has.
 func TestClonedBeforeTheFirstRun(t *testing.T) {
-	for n, hit := 0, true; hit && !t.Failed(); n++ {
-		w := newWorld(t, drivetest.Options{}, "docs")
-		w.fill("docs/d", 3)
-		w.named()
-		copied := w.clone()
-		if hit = w.killAfter(n); !hit {
-			break
+	for _, begun := range []bool{false, true} {
+		for n, hit := 0, true; hit && !t.Failed(); n++ {
+			w := newWorld(t, drivetest.Options{}, "docs")
+			w.fill("docs/d", 3)
+			w.named()
+			if begun {
+				w.killBefore(1)
+			}
+			copied := w.clone()
+			if hit = w.killAfter(n); !hit {
+				break
+			}
+			if sum, err := copied.run(t.Context()); err == nil && len(sum.Conditions) == 0 {
+				copied.compare()
+				w.stopped()
+				copied.quiet()
+			} else {
+				w.ok()
+				w.compare()
+			}
+			if t.Failed() {
+				t.Errorf("ids reserved before: %v; killed at request %d", begun, n)
+			}
+			w.srv.Close()
 		}
-		if sum, err := copied.run(t.Context()); err == nil && len(sum.Conditions) == 0 {
-			copied.compare()
-			w.stopped()
-			copied.quiet()
-		} else {
-			w.ok()
-			w.compare()
-		}
-		if t.Failed() {
-			t.Errorf("killed at request %d", n)
-		}
-		w.srv.Close()
 	}
 }
 
