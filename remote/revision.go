@@ -98,12 +98,17 @@ func (d *Drive) Pin(ctx context.Context, blobs []Blob) (map[Blob]error, error) {
 }
 
 // Unkeep takes revisions off Drive for good, up to 100 a request; the content
-// of today stays whatever is asked. The results are as those of Pin.
+// of today stays whatever is asked, and what is gone already is fine. The
+// results are as those of Pin.
 func (d *Drive) Unkeep(ctx context.Context, blobs []Blob) (map[Blob]error, error) {
 	failed := refused{}
 	err := d.revisionCalls(ctx, "delete", blobs, func(path string) *call {
 		return &call{method: http.MethodDelete, path: path, query: url.Values{}}
-	}, failed.note)
+	}, func(b Blob, c *call) {
+		if c.err == nil || c.err.Class != NotFound {
+			failed.note(b, c)
+		}
+	})
 	return failed, err
 }
 
