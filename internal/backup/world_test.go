@@ -68,11 +68,14 @@ func newWorld(t testing.TB, o drivetest.Options, names ...string) *world {
 
 func emptyWorld(t testing.TB, srv *drivetest.Server, dir string, names []string) *world {
 	t.Helper()
-	t.Cleanup(func() { srv.Close() })
 	w := &world{
 		t: t, dir: dir, limits: plan.Options{MaxDelete: 0.25, MaxModify: 0.5},
 		manifest: filepath.Join(fastDir(t), "manifest.db"), now: later, srv: srv,
 	}
+	t.Cleanup(func() {
+		srv.Close()
+		srv, w.srv = nil, nil // testing keeps what was to be cleaned up until all seeds are done
+	})
 	for _, n := range names {
 		w.sources = append(w.sources, filepath.Join(w.dir, n))
 		w.must(os.MkdirAll(filepath.Join(w.dir, n), 0o755))
