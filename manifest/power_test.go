@@ -245,13 +245,17 @@ func TestTornCommit(t *testing.T) {
 // end of each. That is no damage either.
 func TestTornCommits(t *testing.T) {
 	run := record(t)
-	wal := run.wal
+	db, wal := run.db, run.wal
 	for _, pages := range []int{60, 30, 10} {
 		path := filepath.Join(t.TempDir(), "manifest.db")
-		if err := errors.Join(os.WriteFile(path, run.db, 0o600), os.WriteFile(path+"-wal", wal, 0o600)); err != nil {
+		if err := errors.Join(os.WriteFile(path, db, 0o600), os.WriteFile(path+"-wal", wal, 0o600)); err != nil {
 			t.Fatal(err)
 		}
 		s := openTest(t, path)
+		var err error
+		if db, err = os.ReadFile(path); err != nil { // the log begins anew
+			t.Fatal(err)
+		}
 		s.BeginRun("scan", noon)
 		if err := errors.Join(s.c.exec("PRAGMA wal_autocheckpoint = 0"), s.SetMeta(map[string]string{"gen": fmt.Sprint(pages)})); err != nil {
 			t.Fatal(err)
@@ -272,7 +276,7 @@ func TestTornCommits(t *testing.T) {
 		if wal = after; pages == 60 && len(wal) < at+pages*frame {
 			t.Fatalf("the first commit has %d bytes only", len(wal)-at)
 		}
-		if got := reopened(t, run.db, wal); got != want {
+		if got := reopened(t, db, wal); got != want {
 			t.Errorf("after a commit of %d pages that was lost it is\n%.500s\nwant\n%s", pages, got, want)
 		}
 	}

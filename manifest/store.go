@@ -4,6 +4,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -45,19 +46,22 @@ func open(path string, steps []migration) (*Store, error) {
 	if err := errors.Join(prepare(path, steps), LogHolds(path)); err != nil {
 		return nil, err
 	}
+	log, err := os.Stat(path + "-wal")
+	interrupted := err == nil && log.Size() > 0
 	c, err := connect(path, "mode=rw&_txlock=immediate", writerCacheKiB)
 	if err != nil {
 		return nil, err
 	}
 	s := &Store{path: path, c: c, unfolded: map[FolderID]bool{}, systems: map[string]FS{}}
-	if err := s.start(steps); err != nil {
+	if err := s.start(steps, interrupted); err != nil {
 		return nil, errors.Join(err, c.close())
 	}
 	return s, nil
 }
 
 // start makes a connection ready for writing and reads where numbers go on.
-func (s *Store) start(steps []migration) error {
+// interrupted says that a process before left a log.
+func (s *Store) start(steps []migration, interrupted bool) error {
 	if _, err := s.c.version(len(steps)); err != nil { // before anything is written
 		return err
 	}
@@ -66,6 +70,13 @@ func (s *Store) start(steps []migration) error {
 	// Source: sqlite.org/pragma.html#pragma_synchronous, #pragma_fullfsync
 	if err := s.c.script("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON"); err != nil {
 		return err
+	}
+	if interrupted {
+		// The log begins anew: SQLite may go on in it with the same salts, and then LogHolds
+		// could not tell what lies behind its end from commits that were lost.
+		if err := s.c.script("PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
+			return err
+		}
 	}
 	if err := s.c.migrate(steps); err != nil {
 		return err

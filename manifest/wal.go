@@ -96,17 +96,25 @@ func droppedCommits(r io.Reader) (most int, err error) {
 }
 
 // startsAnew reports whether a wrong head is what a cut leaves of one that was
-// being written over that of the round before, whose frames have the given
+// being written over that of a round before, whose frames have the given
 // salts: a new beginning, and the end of the old. SQLite starts a round only
 // when all of the one before is in the manifest, and syncs its head before its
 // first frame.
 func startsAnew(head, salts []byte, order binary.ByteOrder) bool {
 	old := append(append(make([]byte, 0, logHead), head[:16]...), salts...)
-	binary.BigEndian.PutUint32(old[12:], binary.BigEndian.Uint32(head[12:])-1) // the round's number
-	sum := logSum{order: order}
-	sum.add(old)
-	return binary.BigEndian.Uint32(head[28:]) == sum.b
+	for back := range uint32(mostCuts) {
+		binary.BigEndian.PutUint32(old[12:], binary.BigEndian.Uint32(head[12:])-1-back) // the round's number
+		sum := logSum{order: order}
+		sum.add(old)
+		if binary.BigEndian.Uint32(head[28:]) == sum.b {
+			return true
+		}
+	}
+	return false
 }
+
+// mostCuts is how many cuts in a row may each tear a head.
+const mostCuts = 8
 
 // onlyCut is nil at the end of the log, wherever that is.
 func onlyCut(err error) error {
