@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/autocloudbackup/acb/manifest"
@@ -91,6 +92,17 @@ func (d *Drift) judge(s remote.State) {
 // unread reports whether the manifest does not know which content it is.
 func (d *Drift) unread() bool {
 	return d.kind != manifest.Dir && d.Old.Hash.IsZero() && d.Old.Flags.Has(manifest.Racy)
+}
+
+// stands reports whether the manifest has the item in that folder still, under
+// the same name.
+func (d *Drift) stands(known *manifest.Reader, in manifest.Row) (bool, error) {
+	if d.kind == manifest.Dir {
+		is, ok, err := known.Row(d.is)
+		return ok && is.Parent == d.in && is.Name == d.name, err
+	}
+	files, err := known.Entries(in)
+	return slices.ContainsFunc(files, func(e manifest.Entry) bool { return e.FileID == d.Item && e.Name == d.name }), err
 }
 
 // fix is what puts the item back to where it belongs.

@@ -143,6 +143,49 @@ func (w *world) touched(hand, edit string) {
 	}
 }
 
+// TestHandsBeforeAMove lets somebody else take a file out of its folder and
+// delete that, and then the user moves the file: the run that finds out makes
+// the folder anew for what else is in it, and the file is where the user has it.
+func TestHandsBeforeAMove(t *testing.T) {
+	for _, moved := range []string{"docs/d/f", "docs/d/sub"} {
+		w := newWorld(t, drivetest.Options{}, "docs")
+		w.write("docs/d/f", "the file")
+		w.write("docs/d/g", "its neighbour")
+		w.write("docs/d/sub/in", "below")
+		w.write("docs/e/h", "elsewhere")
+		w.ok()
+		w.must(firstOf(w.srv.Move(w.node(moved).ID, "root"), w.srv.Delete(w.node("docs/d").ID)))
+		w.rename(moved, "docs/e/moved")
+		w.ok(w.due)
+		w.compare()
+		w.atMost1(func() { w.ok(w.due) })
+	}
+}
+
+// TestHandsAfterAKill kills a run that moves a file and trashes the folder that
+// it was in, and then somebody else trashes what both are in. Drive does not
+// tell that the file was moved, then, and it must not be forgotten with the
+// folder.
+func TestHandsAfterAKill(t *testing.T) {
+	for n, hit := 0, true; hit && !t.Failed(); n++ {
+		w := newWorld(t, drivetest.Options{}, "docs")
+		w.write("docs/d/f", "the file")
+		w.write("docs/e/h", "elsewhere")
+		w.ok()
+		w.rename("docs/d/f", "docs/e/f")
+		w.remove("docs/d")
+		hit = w.killAfter(n)
+		w.must(w.srv.Trash(w.node("docs").ID))
+		w.ok(w.due)
+		w.compare()
+		w.quiet()
+		if t.Failed() {
+			t.Errorf("killed at request %d", n)
+		}
+		w.srv.Close()
+	}
+}
+
 // otherHands lets somebody else act at random on what acb has made, and do
 // anything at all if they may. Else what they do is seen by whoever looks at each file once
 // more: folders that nothing leads acb to stay as the other hand left them, so

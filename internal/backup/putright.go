@@ -132,7 +132,8 @@ func (r *run) putBackLevel(ctx context.Context, level []Drift) (failed map[manif
 }
 
 // putBackRest puts back what belongs into a folder that this run has had to
-// make again, and reports whether nothing is left to be done.
+// make again, and reports whether nothing is left to be done. What the run has
+// moved or trashed since is where it belongs.
 func (r *run) putBackRest(ctx context.Context) (all bool, err error) {
 	if len(r.waiting) == 0 {
 		return true, nil
@@ -153,6 +154,11 @@ func (r *run) putBackRest(ctx context.Context) (all bool, err error) {
 			continue
 		case row.Flags.Has(manifest.Lost):
 			made = false
+			continue
+		}
+		if stands, err := d.stands(known, row); err != nil {
+			return false, err
+		} else if !stands {
 			continue
 		}
 		d.parent = row.FileID

@@ -128,6 +128,8 @@ func (r *run) settledFolders(intents []manifest.Intent, states map[manifest.File
 
 // settleChanges takes over the moves, patches and trashes that Drive has
 // carried out. The folders that were created beside them are settled already.
+// If there is one that is to be done again, then so are the trashes of folders:
+// the manifest may have the item in one of them still, and would forget it.
 func (r *run) settleChanges(changes []manifest.Intent, states map[manifest.FileID]remote.State) error {
 	if len(changes) == 0 {
 		return nil
@@ -159,6 +161,14 @@ func (r *run) settleChanges(changes []manifest.Intent, states map[manifest.FileI
 		step.Intent = in.Seq
 		steps = append(steps, step)
 		r.Log.Info("settled", "id", string(in.FileID))
+	}
+	if len(seqs) > 0 {
+		steps = slices.DeleteFunc(steps, func(s manifest.Step) bool {
+			if s.Kind == manifest.DropFolder {
+				seqs = append(seqs, s.Intent)
+			}
+			return s.Kind == manifest.DropFolder
+		})
 	}
 	return errors.Join(r.Store.Ack(steps), r.Store.Settle(seqs...), r.Store.Fold())
 }
