@@ -3,7 +3,6 @@
 package scan_test
 
 import (
-	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -94,7 +93,7 @@ func TestIncompleteSettles(t *testing.T) {
 		run(3, 102)
 		h.sh("for i in $(seq 103 204); do rm d/$i; done")
 		run(4, 0) // a third of what is left
-		h.sh(fmt.Sprint("for i in $(seq 150 204); do echo $i >d/$i; done"))
+		h.sh("for i in $(seq 150 204); do echo $i >d/$i; done")
 		run(3, 47)
 	})
 }

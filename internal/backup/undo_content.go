@@ -92,7 +92,7 @@ func (o *oldContents) open(op *plan.Op) (_ remote.Content, err error) {
 	b, proof := o.blob(op.FileID), o.was[op.FileID].Proof()
 	_, err = o.Drive.Download(o.ctx, b, 0, b.Size, io.MultiWriter(f, proof))
 	if err == nil && !proof.Holds() {
-		err = errors.New("Drive sent another content")
+		err = errors.New("another content arrived than was saved")
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("fetch what it held before: %w", err), c.Close())
