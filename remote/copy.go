@@ -125,7 +125,7 @@ func (r *run) copyOf(ctx context.Context, c *call) (*drive.File, error) {
 			return f, nil
 		}
 	}
-	again := e.Status == http.StatusBadRequest && oddTime(op.Stat.ModTime, r.d.opt.Now())
+	again := e.Status == http.StatusBadRequest && e.Class != BadID && oddTime(op.Stat.ModTime, r.d.opt.Now())
 	if e.Class == BadID {
 		if err := r.renew(ctx, op); err != nil {
 			return nil, err

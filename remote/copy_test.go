@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/zeebo/blake3"
 
@@ -164,6 +165,23 @@ func TestNotCopied(t *testing.T) {
 // copyFault lets the next copy go wrong.
 func (h *house) copyFault(e drivetest.Effect) {
 	h.srv.Inject(drivetest.InBatch(drivetest.Nth(drivetest.Copy, 0, e)))
+}
+
+// A copy whose reserved id Drive takes no more has the true time under the next
+// id, be it to come: nothing was wrong with that.
+func TestCopyUnderAnotherID(t *testing.T) {
+	h := newHouse(t, drivetest.Options{})
+	h.settle()
+	h.write("a", "a")
+	h.apply([]*plan.Op{h.upload(manifest.Root, "a")})
+	f := h.write("b", "a")
+	f.stat.ModTime = h.clock.Now().AddDate(0, 0, 40).UnixNano()
+	h.copyFault(drivetest.Refuse(400, "fileIdNotUsable"))
+	op := h.copyOf(known(h.ack("a")), manifest.Root, "b")
+	h.apply([]*plan.Op{op})
+	if n := h.tree()["b"]; op.Kind != plan.Copy || !n.ModTime.Equal(time.Unix(0, f.stat.ModTime).Truncate(time.Millisecond)) {
+		t.Errorf("%s: %+v, failed %v", op.Kind, n, h.failed)
+	}
 }
 
 // A copy whose folder or file is gone fails like an upload.
