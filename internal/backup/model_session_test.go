@@ -17,7 +17,8 @@ import (
 // A half is a session, and the file on disk whose beginning it has.
 type half struct {
 	drivetest.HalfSent
-	path string
+	path  string
+	items map[string]bool // the ids of all that was on Drive then
 }
 
 // standing returns the sessions that the next run has to go on with if it
@@ -29,6 +30,7 @@ func (m *model) standing() (list []half) {
 		return nil
 	}
 	taken, ids := m.places()
+	items := m.items()
 	for _, s := range m.sessions() {
 		if m.fake().Sub(m.begun[s.Key]) >= remote.SessionLife {
 			m.past[s.Key] = true // for good, even if the clock is put right
@@ -40,10 +42,12 @@ func (m *model) standing() (list []half) {
 			at := drivePath(path)
 			// A session makes a new file, wherever that has gone, or it
 			// replaces the content of one that there is.
-			if s.Replaces && ids[s.FileID] == at || !s.Replaces && !taken[at] {
-				if m.begins(path, s) && m.onDriveAs(sumOf(m, path, s.Total)) == "" {
-					list = append(list, half{s, path})
-				}
+			fits := s.Replaces && ids[s.FileID] == at || !s.Replaces && !taken[at]
+			if !fits || !m.begins(path, s) {
+				continue
+			}
+			if at, _ := m.onDriveAs(sumOf(m, path, s.Total)); at == "" {
+				list = append(list, half{s, path, items})
 			}
 		}
 	}
@@ -118,14 +122,15 @@ func sumOf(m *model, path string, n int64) string {
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
-// onDriveAs returns a place below the host folder of a content, "" if it has none.
-func (m *model) onDriveAs(sum string) string {
+// onDriveAs returns a place below the host folder of a content, and what is
+// there; "" if it has none.
+func (m *model) onDriveAs(sum string) (at string, n drivetest.Node) {
 	for at, n := range m.srv.Tree(m.host().ID) {
 		if n.MD5 == sum {
-			return at
+			return at, n
 		}
 	}
-	return ""
+	return "", n
 }
 
 // wentOn demands that a run has gone on with the sessions that it found: if one
@@ -154,7 +159,10 @@ func (m *model) wentOn(before []half) {
 				m.t.Errorf("%s: %d bytes of it were sent in another session, although Drive had %d", h.path, s.Stored, h.Stored)
 			}
 		}
-		if at := m.onDriveAs(sumOf(m, h.path, h.Total)); at != "" {
+		at, n := m.onDriveAs(sumOf(m, h.path, h.Total))
+		// What makes a new file cannot replace the content of one that was there
+		// already, which no manifest had heard of, or in a folder that was moved.
+		if at != "" && (h.Replaces || !h.items[n.ID]) {
 			m.t.Errorf("%s: all of it was sent, to %s, although Drive had %d bytes of it", h.path, at, h.Stored)
 		}
 	}
