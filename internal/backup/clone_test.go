@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/autocloudbackup/acb/internal/backup"
 	"github.com/autocloudbackup/acb/manifest"
@@ -16,10 +17,12 @@ import (
 // folder, as it is now.
 func (w *world) clone() *world {
 	w.t.Helper()
-	c := *newWorld(w.t, drivetest.Options{})
-	c.dir, c.sources, c.srv, c.limits = w.dir, w.sources, w.srv, w.limits
+	c := &world{
+		t: w.t, dir: w.dir, sources: w.sources, srv: w.srv, limits: w.limits, settle: w.settle, now: w.now, fake: w.fake,
+		manifest: filepath.Join(fastDir(w.t), "manifest.db"),
+	}
 	w.keep(copyState(filepath.Dir(w.manifest), filepath.Dir(c.manifest)))
-	return &c
+	return c
 }
 
 // stopped makes a run that must be stopped before it changes or sends anything.
@@ -260,6 +263,43 @@ func TestAdopt(t *testing.T) {
 			t.Errorf("%v: an old copy was adopted: %v", machines, err)
 		}
 		moved.quiet()
+	}
+}
+
+// TestAdoptFaults lets each request of an adoption go wrong in each way: again,
+// it ends right, and the other copy is stopped.
+func TestAdoptFaults(t *testing.T) {
+	for _, e := range effects {
+		t.Run(e.String(), func(t *testing.T) {
+			t.Parallel()
+			for n, more := 0, true; more; n++ {
+				inBubble(t, func(t *testing.T, clock func() time.Time) {
+					w := fakeWorld(t, clock, drivetest.Options{Seed: uint64(n + 1)}, "docs")
+					w.fill("docs", 3)
+					w.ok(on("m", "c"))
+					moved := w.clone()
+					w.srv.Inject(drivetest.At(n, e))
+					_, err := moved.adopt(on("n", "c"))
+					more = w.srv.Calls() > n
+					w.srv.Inject(nil)
+					if err != nil {
+						if _, err := moved.adopt(on("n", "c")); err != nil {
+							t.Errorf("again: %v", err)
+						}
+					}
+					w.write("docs/new", "new")
+					if sum, _ := w.run(t.Context(), on("m", "c")); sum.ExitCode() != 4 || sum.Counts.Created > 0 {
+						t.Errorf("the other copy went on: exit %d", sum.ExitCode())
+					}
+					moved.ok(on("n", "c"))
+					moved.compare()
+					moved.quiet()
+					if t.Failed() {
+						t.Fatalf("request %d: %v", n, err)
+					}
+				})
+			}
+		})
 	}
 }
 
