@@ -168,7 +168,7 @@ func summaryCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// olderCommand undoes what format 6 has changed.
+// olderCommand makes a manifest one of format 3: later ones are under a seal.
 func olderCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: older MANIFEST")
@@ -176,6 +176,6 @@ func olderCommand(ts *testscript.TestScript, neg bool, args []string) {
 	db, err := sql.Open("sqlite", ts.MkAbs(args[0])) // the driver is manifest's
 	ts.Check(err)
 	defer db.Close()
-	_, err = db.Exec("ALTER TABLE source ADD COLUMN files INTEGER NOT NULL DEFAULT 0; PRAGMA user_version = 5")
+	_, err = db.Exec("ALTER TABLE source ADD COLUMN files INTEGER NOT NULL DEFAULT 0; ALTER TABLE entry_was DROP COLUMN kept; PRAGMA user_version = 3")
 	ts.Check(err)
 }
