@@ -43,7 +43,11 @@ func (m *model) standing() (list []half) {
 			// A session makes a new file, wherever that has gone, or it
 			// replaces the content of one that there is.
 			fits := s.Replaces && ids[s.FileID] == at || !s.Replaces && !taken[at]
-			if !fits || !m.begins(path, s) {
+			if !m.begins(path, s) {
+				continue
+			}
+			if !fits { // a file has taken another's place: the run gives the session up, wherever it goes later
+				m.past[s.Key] = m.past[s.Key] || !s.Replaces
 				continue
 			}
 			if at, _ := m.onDriveAs(sumOf(m, path, s.Total)); at == "" {
