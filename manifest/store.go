@@ -73,8 +73,9 @@ func (s *Store) start(steps []migration, interrupted bool) error {
 	}
 	if interrupted {
 		// The log begins anew: SQLite may go on in it with the same salts, and then LogHolds
-		// could not tell what lies behind its end from commits that were lost.
-		if err := s.c.script("PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
+		// could not tell what lies behind its end from commits that were lost. Where somebody
+		// reads, it goes on: they are not waited for.
+		if err := s.c.script(fmt.Sprint("PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA busy_timeout = ", busyTimeout)); err != nil {
 			return err
 		}
 	}

@@ -26,6 +26,10 @@ type conn struct {
 	stmts map[string]driver.Stmt
 }
 
+// busyTimeout is how long a lock is waited for, in milliseconds: that of a
+// checkpoint or a migration by another process. Nobody holds one for longer.
+const busyTimeout = 10_000
+
 // connect opens the database at path, which must exist, with params as the
 // driver's connection string has them and a page cache of cacheKiB.
 func connect(path, params string, cacheKiB int) (*conn, error) {
@@ -39,7 +43,7 @@ func connect(path, params string, cacheKiB int) (*conn, error) {
 	}
 	c := &conn{path: path, c: dc, stmts: map[string]driver.Stmt{}}
 	for _, pragma := range []string{
-		"busy_timeout = 10000", // a checkpoint or a migration by another process; nobody holds the lock for longer
+		fmt.Sprint("busy_timeout = ", busyTimeout),
 		fmt.Sprintf("cache_size = -%d", cacheKiB),
 		"trusted_schema = OFF",
 		"cell_size_check = ON",

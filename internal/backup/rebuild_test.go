@@ -245,7 +245,7 @@ func TestRebuildCopy(t *testing.T) {
 		base  string
 	}{
 		"sound":      {packed, backup.OnDrive},
-		"older":      {edited("ALTER TABLE entry_was DROP COLUMN kept; ALTER TABLE source ADD COLUMN files INTEGER NOT NULL DEFAULT 0; PRAGMA user_version = 4"), backup.OnDrive},
+		"older":      {edited("ALTER TABLE entry_was DROP COLUMN kept; ALTER TABLE source ADD COLUMN files INTEGER NOT NULL DEFAULT 0; PRAGMA user_version = 3"), backup.OnDrive},
 		"newer":      {edited("PRAGMA user_version = 1000"), ""},
 		"other sums": {edited("UPDATE content SET record = zeroblob(9)"), ""},
 		"no gzip":    {func([]byte) []byte { return []byte("somebody's notes") }, ""},
