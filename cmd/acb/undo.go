@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -57,6 +58,9 @@ func (a *app) undo(ctx context.Context, f undoFlags, arg string) error {
 	defer s.Close()
 	run := manifest.RunID(n)
 	steps, err := s.PlanUndo(run)
+	if errors.Is(err, backup.ErrNoRun) {
+		return &exitError{exitUsage, err}
+	}
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package backup
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -18,9 +19,13 @@ type UndoStep struct {
 	Why string // why it cannot be taken back; "" if it can
 }
 
+// ErrNoRun says that the manifest knows no run of that number.
+var ErrNoRun = errors.New("there is no such run")
+
 // PlanUndo says what it means to take back what a run did: whatever was
 // changed again since stays as it is. What is as it was before the run, because
 // an undo that was interrupted got so far, needs no step. It asks nobody.
+// The error wraps ErrNoRun if there was none.
 func (b *Backup) PlanUndo(run manifest.RunID) ([]UndoStep, error) {
 	known, err := b.Store.Reader()
 	if err != nil {
@@ -31,7 +36,7 @@ func (b *Backup) PlanUndo(run manifest.RunID) ([]UndoStep, error) {
 	case err != nil:
 		return nil, err
 	case !found:
-		return nil, fmt.Errorf("undo: there is no run %d; acb log lists them", run)
+		return nil, fmt.Errorf("undo run %d: %w; acb log lists them", run, ErrNoRun)
 	case of.Kind == rebuildKind:
 		return nil, fmt.Errorf("undo: run %d made the manifest anew and changed nothing on Drive, so there is nothing to take back", run)
 	}
