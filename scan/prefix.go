@@ -88,14 +88,17 @@ func (d *prefix) file(name string) (manifest.Cursor, bool, error) {
 // ensure returns a folder above a source, and makes it and those above it if
 // they are not known as such.
 func (p *prefixes) ensure(at manifest.Path) (*prefix, error) {
-	d, err := p.known(at)
-	if err != nil || at == "" || (d != nil && d.settled()) {
-		return d, err
+	if at == "" {
+		return p.known(at)
 	}
 	parent, name := at.Split()
-	up, err := p.ensure(parent)
+	up, err := p.ensure(parent) // Drive may have lost it, and this one not
 	if err != nil {
 		return nil, err
+	}
+	d, err := p.known(at)
+	if err != nil || d != nil && d.settled() {
+		return d, err
 	}
 	now := manifest.Folder{Parent: up.place.ID, Name: name, Flags: manifest.Prefix}
 	diff := manifest.FolderDiff{New: &manifest.FolderAt{In: up.place, Folder: now}}

@@ -95,14 +95,20 @@ func (d *Drift) unread() bool {
 }
 
 // stands reports whether the manifest has the item in that folder still, under
-// the same name.
+// the same name, and takes over the time that it has by now.
 func (d *Drift) stands(known *manifest.Reader, in manifest.Row) (bool, error) {
 	if d.kind == manifest.Dir {
 		is, ok, err := known.Row(d.is)
+		d.time = is.ModTime
 		return ok && is.Parent == d.in && is.Name == d.name, err
 	}
 	files, err := known.Entries(in)
-	return slices.ContainsFunc(files, func(e manifest.Entry) bool { return e.FileID == d.Item && e.Name == d.name }), err
+	i := slices.IndexFunc(files, func(e manifest.Entry) bool { return e.FileID == d.Item && e.Name == d.name })
+	if i < 0 {
+		return false, err
+	}
+	d.time = files[i].ModTime
+	return true, err
 }
 
 // fix is what puts the item back to where it belongs.

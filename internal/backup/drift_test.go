@@ -59,6 +59,13 @@ func TestDrift(t *testing.T) {
 			theirs, err := w.srv.AddFolder("root", "Stuff")
 			return firstOf(err, w.srv.Move(top, theirs), w.srv.Trash(theirs))
 		}},
+		{"folder above the sources moved out, and the one above that deleted", func(w *world) error {
+			up := w.node("..").ID
+			return firstOf(w.srv.Move(w.node("").ID, w.host().ID), w.srv.Delete(up))
+		}},
+		{"source's folder moved out, and the one above that deleted", func(w *world) error {
+			return firstOf(w.srv.Move(w.node("docs").ID, w.host().ID), w.srv.Delete(w.node("").ID))
+		}},
 		{"host folder moved", func(w *world) error { return w.srv.Move(w.host().ID, "root") }},
 		{"source's folder trashed and what is in it deleted", func(w *world) error {
 			docs, d, f := w.node("docs").ID, w.node("docs/d").ID, w.node("docs/e/h").ID

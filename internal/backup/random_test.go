@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -77,6 +78,9 @@ func fakeTrial(t *testing.T, seed uint64, clock func() time.Time, out *outside) 
 
 func (w *world) trial(t *testing.T, seed uint64, rng *rand.Rand) *trial {
 	w.copyLimit = rng.Int64N(2) << 20
+	if os.Getenv("ACB_SEED") != "" {
+		w.log = slog.NewTextHandler(t.Output(), nil)
+	}
 	tr := &trial{world: w, rng: rng, hand: newEditor(rand.New(rand.NewPCG(seed, 2)), w.sources)}
 	t.Cleanup(func() {
 		if t.Failed() {

@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,7 +52,7 @@ func (r *run) settle(ctx context.Context) error {
 		case ok:
 			step.Intent = in.Seq
 			steps = append(steps, step)
-			r.Log.Info("settled", "path", in.Name, "id", string(idOf(in)))
+			r.Log.Info("settled", "name", cmp.Or(in.Name, in.NewFolder.Name), "id", string(idOf(in)))
 		case r.goesOn(in, state):
 			r.half = append(r.half, in)
 		default:
@@ -82,8 +83,8 @@ func (r *run) goesOn(in manifest.Intent, s remote.State) bool {
 }
 
 // settledFolders returns the folders that files and folders were to be put
-// into, as the manifest and Drive have them. One that was made in a folder
-// which is not there any more is made anew with that.
+// into, as the manifest and Drive have them. One that is not there any more,
+// although others have moved something out of it that is, is lost.
 func (r *run) settledFolders(intents []manifest.Intent, states map[manifest.FileID]remote.State) (map[manifest.FolderID]manifest.FileID, error) {
 	lay, err := knownLayout(r.Store)
 	if err != nil {
@@ -94,37 +95,52 @@ func (r *run) settledFolders(intents []manifest.Intent, states map[manifest.File
 		return nil, err
 	}
 	defer known.Close()
+	begun := map[manifest.FolderID]manifest.Intent{}
+	for _, in := range intents {
+		if in.Kind == manifest.CreateFolder {
+			begun[in.NewFolder.ID] = in
+		}
+	}
 	folders := map[manifest.FolderID]manifest.FileID{manifest.Root: lay.Host}
-	look := func(id manifest.FolderID) error {
+	// climb looks for a folder, and for those above it. Of what was begun, it
+	// takes what Drive has, and all that a living item needs.
+	var climb func(id manifest.FolderID, needed bool) error
+	climb = func(id manifest.FolderID, needed bool) error {
 		if folders[id] != "" {
 			return nil
 		}
-		row, ok, err := known.Row(id)
-		if ok {
+		in, ok := begun[id]
+		if !ok {
+			row, _, err := known.Row(id)
 			folders[id] = row.FileID
+			return err
 		}
-		return err
+		s := states[idOf(in)]
+		if err := climb(in.NewFolder.Parent, needed || living(s)); err != nil {
+			return err
+		}
+		if needed || !s.Absent && !s.Explicit && folders[in.NewFolder.Parent] != "" {
+			folders[id] = idOf(in)
+		}
+		return nil
 	}
 	for _, in := range intents {
-		if in.Kind != manifest.CreateFolder {
-			continue
+		var err error
+		switch in.Kind {
+		case manifest.CreateFolder:
+			err = climb(in.NewFolder.ID, false)
+		case manifest.CreateFile, manifest.UpdateFile:
+			err = climb(in.Folder, living(states[in.FileID]))
 		}
-		if err := look(in.NewFolder.Parent); err != nil {
+		if err != nil {
 			return nil, err
-		}
-		if s := states[idOf(in)]; !s.Absent && !s.Explicit && folders[in.NewFolder.Parent] != "" {
-			folders[in.NewFolder.ID] = idOf(in)
-		}
-	}
-	for _, in := range intents {
-		if in.Kind == manifest.CreateFile || in.Kind == manifest.UpdateFile {
-			if err := look(in.Folder); err != nil {
-				return nil, err
-			}
 		}
 	}
 	return folders, nil
 }
+
+// living reports whether an item is there and in no trash.
+func living(s remote.State) bool { return !s.Absent && !s.Trashed }
 
 // settleChanges takes over the moves, patches and trashes that Drive has
 // carried out. The folders that were created beside them are settled already.
@@ -228,11 +244,15 @@ func idOf(in manifest.Intent) manifest.FileID {
 // compares the file on disk with them before anything counts as saved. What
 // is in the trash for a folder above it only comes back with that folder.
 func settled(in manifest.Intent, s remote.State, folders map[manifest.FolderID]manifest.FileID) (manifest.Step, bool) {
+	if in.Kind == manifest.CreateFolder {
+		dir := in.NewFolder
+		if s.Absent || s.Explicit {
+			dir.Flags |= manifest.Lost
+		}
+		return manifest.Step{Kind: manifest.PutFolder, Dir: dir}, folders[dir.ID] != ""
+	}
 	if s.Absent || s.Explicit {
 		return manifest.Step{}, false
-	}
-	if in.Kind == manifest.CreateFolder {
-		return manifest.Step{Kind: manifest.PutFolder, Dir: in.NewFolder}, folders[in.NewFolder.ID] == idOf(in)
 	}
 	if in.Kind == manifest.UpdateFile && s.HeadRevision == in.HeadRevision {
 		return manifest.Step{}, false

@@ -3,6 +3,7 @@ package backup_test
 import (
 	"fmt"
 	"os"
+	"path"
 	"testing"
 
 	"github.com/autocloudbackup/acb/remote/drivetest"
@@ -101,6 +102,62 @@ func TestMadeUnheardThenTrashed(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestMadeUnheardThenMovedOut has a run die whose last request is carried out,
+// and somebody move all there is in a folder into another one, and trash or
+// delete the folder. Drive has what was moved, and it goes back to where it
+// belongs, once, with nothing of it sent again.
+func TestMadeUnheardThenMovedOut(t *testing.T) {
+	for _, dir := range []string{"..", "", "docs", "docs/d", "docs/d/new", "docs/d/new/sub"} {
+		for name, act := range map[string]func(*drivetest.Server, string) error{"trashed": (*drivetest.Server).Trash, "deleted": (*drivetest.Server).Delete} {
+			t.Run(dir+" "+name, func(t *testing.T) {
+				t.Parallel()
+				for n, hit := 0, true; hit && !t.Failed(); n++ {
+					w := newWorld(t, drivetest.Options{Unsettled: unsettled(uint64(n) * 0x9e3779b97f4a7c15)}, "docs")
+					w.write("docs/d/new/sub/file", "a file")
+					w.write("docs/d/new/file", "another file")
+					hit = w.killAfter(n)
+					w.moveOut(dir, act)
+					sent := w.srv.Stats().ContentIn
+					have := 0
+					for _, node := range w.srv.Tree("root") {
+						have += int(node.Size)
+					}
+					w.checkDrive = 1 // always
+					w.ok()
+					w.compare()
+					if sent = w.srv.Stats().ContentIn - sent; int(sent)+have > len("a file")+len("another file") {
+						t.Errorf("%d bytes were sent, and Drive had %d", sent, have)
+					}
+					w.checkDrive = 0
+					w.quiet()
+					if t.Failed() {
+						t.Errorf("killed at request %d", n)
+					}
+					w.srv.Close()
+				}
+			})
+		}
+	}
+}
+
+// moveOut moves what is in a folder on Drive into the host folder, and then
+// does something to the folder; if there is one.
+func (w *world) moveOut(dir string, act func(*drivetest.Server, string) error) {
+	w.t.Helper()
+	tree := w.srv.Tree("root")
+	at := topName + "/" + hostName + "/" + drivePath(w.path(dir))
+	folder, ok := tree[at]
+	if !ok {
+		return
+	}
+	for p, n := range tree {
+		if path.Dir(p) == at {
+			w.must(w.srv.Move(n.ID, w.host().ID))
+		}
+	}
+	w.must(act(w.srv, folder.ID))
 }
 
 // TestTrashUnheardAndFolderTrashed has a trash not be carried out, and somebody
