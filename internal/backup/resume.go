@@ -37,10 +37,9 @@ const (
 
 // resume has what is planned now go on where an earlier run was stopped: an
 // upload takes over the id that was reserved for it, and what was sent of it
-// in a session. A file is known again by its place, a half-sent one rather by
-// its looks, for it may have been moved; remote proves that it is the same.
-// What is at the place of a half-sent file that nobody meets goes on with its
-// id alone. What nobody goes on with is forgotten, unless this run has not looked there.
+// in a session. A half-sent file is known again by its looks, best at its
+// place, for it may have been moved; remote proves that it is the same. What
+// else is at a place goes on with the id that was reserved there. What nobody goes on with is forgotten, unless this run has not looked there.
 func (r *run) resume() error {
 	if len(r.half) == 0 {
 		return nil
@@ -70,7 +69,7 @@ func (r *run) resume() error {
 			switch {
 			case by == looks:
 				in = byLook[lookOf(op.Stat)]
-			case by == both && in != nil && in.Session.Address != "" && lookOf(in.Session.Stat) != lookOf(op.Stat):
+			case by == both && in != nil && (in.Session.Address == "" || lookOf(in.Session.Stat) != lookOf(op.Stat)):
 				return nil
 			}
 		}

@@ -212,6 +212,29 @@ func TestHalfSentMovedKilledAgain(t *testing.T) {
 	}
 }
 
+// TestHalfSentMovedToBegun moves a half-sent file to where a small one was,
+// which was begun as well and did not arrive: what was sent of it is gone on
+// with, and the small one's place in the journal is given up.
+func TestHalfSentMovedToBegun(t *testing.T) {
+	w := newWorld(t, drivetest.Options{}, "docs")
+	w.ok()
+	w.write("docs/big", big("new!"))
+	w.write("docs/small", "small")
+	w.srv.Inject(drivetest.Only(drivetest.Always(drivetest.Cut), drivetest.UploadMulti))
+	w.killAtChunk(1)
+	if left := w.intents(); len(left) != 2 {
+		t.Fatalf("the journal holds %v", left)
+	}
+	w.remove("docs/small")
+	w.rename("docs/big", "docs/small")
+	w.ok()
+	w.compare()
+	if got := w.srv.Stats().ContentIn; got != bigSize {
+		t.Errorf("%d bytes were sent", got)
+	}
+	w.quiet()
+}
+
 // TestHalfSentIgnored has a rule hide a half-sent file: it is given up.
 func TestHalfSentIgnored(t *testing.T) {
 	w := newWorld(t, drivetest.Options{}, "docs")
