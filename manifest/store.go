@@ -186,11 +186,15 @@ func (s *Store) Row(id FolderID) (Row, bool, error) {
 }
 
 // SetMeta keeps values under their keys; an empty value removes its key.
-// The keys of the store's own are refused.
+// The keys of the store's own are refused. It may be called outside of a run.
 func (s *Store) SetMeta(values map[string]string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.change(func() error {
+	change := s.change
+	if s.run.begun {
+		change = s.record
+	}
+	return change(func() error {
 		s.reseal = true
 		for key, value := range values {
 			err := error(nil)

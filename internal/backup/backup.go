@@ -60,6 +60,9 @@ const maxPasses = 3
 func (b *Backup) Run(ctx context.Context, req Request) (*Summary, error) {
 	r := b.begin(req, nil)
 	err := r.checkBinding()
+	if err == nil {
+		r.died, err = r.diedBefore()
+	}
 	for again := true; again && err == nil && r.pass < maxPasses; r.pass++ {
 		again, err = r.once(ctx)
 	}
@@ -69,8 +72,8 @@ func (b *Backup) Run(ctx context.Context, req Request) (*Summary, error) {
 	return r.end(ctx, err)
 }
 
-// once settles what was left, puts right what others did, plans, and carries
-// the plan out; again as apply has it.
+// once settles what was left, puts right what others did, plans, takes in what
+// Drive has of that already, and carries the plan out; again as apply has it.
 func (r *run) once(ctx context.Context) (again bool, err error) {
 	if err := r.settle(ctx); err != nil {
 		return false, err
@@ -79,6 +82,9 @@ func (r *run) once(ctx context.Context) (again bool, err error) {
 		return false, err
 	}
 	if err := r.plan(ctx); err != nil {
+		return false, err
+	}
+	if err := r.takeIn(ctx); err != nil {
 		return false, err
 	}
 	return r.apply(ctx)
@@ -115,6 +121,8 @@ type run struct {
 	looked  *scan.Result      // what the scan saw, without what differs
 	planned *plan.Plan
 	journal *journal
+	died    bool      // the run before, or a copy of the state folder was made while it was on
+	strange States    // what this installation has made, Drive was seen to have, and the manifest does not know
 	claimed bool      // no copy of this state folder has changed Drive, nor will
 	waiting []Drift   // to be put right when their folders are there
 	logEnd  string    // where to go on in the change log when they are; "" if something else is left, or nothing waits

@@ -19,12 +19,13 @@ const compareAt = 50_000
 
 // A drifted is what was found by asking Drive.
 type drifted struct {
-	found  drifts
-	next   string        // where to go on in the change log when what was found is put right
-	why    string        // the change log could not be read from where it was read last; "" if it could
-	host   *remote.State // what the host folder is, if the change log was read
-	listed bool          // all that Drive has was listed
-	items  int64         // so many, then
+	found   drifts
+	strange States        // what this installation has made, Drive has, and the manifest does not know
+	next    string        // where to go on in the change log when what was found is put right
+	why     string        // the change log could not be read from where it was read last; "" if it could
+	host    *remote.State // what the host folder is, if the change log was read
+	listed  bool          // all that Drive has was listed
+	items   int64         // so many, then
 }
 
 // askDrive asks Drive what somebody else did to what the manifest holds since
@@ -66,12 +67,12 @@ func (b *Backup) askDrive(ctx context.Context, full bool) (*drifted, error) {
 
 // changes compares what the change log names.
 func (b *Backup) changes(ctx context.Context, lay remote.Layout, token string, l *drifted) error {
-	states, more := map[manifest.FileID]remote.State{}, map[manifest.FileID]remote.State{}
+	states, more := States{}, States{}
 	compare := func() error {
 		defer clear(states)
 		return b.compare(lay, states, more, l.found)
 	}
-	next, host, err := b.Drive.Changes(ctx, token, lay.Host, func(page map[manifest.FileID]remote.State) error {
+	next, host, err := b.Drive.Changes(ctx, token, lay.Host, func(page States) error {
 		maps.Copy(states, page)
 		if len(states) < compareAt {
 			return nil
@@ -88,7 +89,7 @@ func (b *Backup) changes(ctx context.Context, lay remote.Layout, token string, l
 		return err
 	}
 	l.next, l.host = next, &host
-	if err := b.extras(lay, host, more, l.found); err != nil {
+	if l.strange, err = b.extras(lay, host, more, l.found); err != nil {
 		return err
 	}
 	return b.confirm(ctx, l.found)
@@ -96,7 +97,7 @@ func (b *Backup) changes(ctx context.Context, lay remote.Layout, token string, l
 
 // compare compares what Drive was seen to have with the manifest. What this
 // installation has made and the manifest does not know is added to more.
-func (b *Backup) compare(lay remote.Layout, states, more map[manifest.FileID]remote.State, found drifts) error {
+func (b *Backup) compare(lay remote.Layout, states, more States, found drifts) error {
 	known, err := b.Store.Reader()
 	if err != nil {
 		return err
@@ -113,18 +114,19 @@ func (b *Backup) compare(lay remote.Layout, states, more map[manifest.FileID]rem
 	return err
 }
 
-// extras adds what is in the host folder of what the manifest does not know.
-func (b *Backup) extras(lay remote.Layout, host remote.State, more map[manifest.FileID]remote.State, found drifts) error {
+// extras returns what the manifest does not know, and adds to found the topmost
+// of it in the host folder.
+func (b *Backup) extras(lay remote.Layout, host remote.State, more States, found drifts) (States, error) {
 	if len(more) == 0 {
-		return nil
+		return nil, nil
 	}
 	begun, err := b.begun()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	known, err := b.Store.Reader()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer known.Close()
 	ids := slices.Collect(maps.Keys(more))
@@ -155,11 +157,11 @@ func (b *Backup) listed(ctx context.Context, lay remote.Layout, l *drifted) erro
 		return err
 	}
 	defer known.Close()
-	found, items, err := Listed(ctx, b.Drive, b.Drive.Installation(), known, lay, begun)
+	found, strange, items, err := Listed(ctx, b.Drive, b.Drive.Installation(), known, lay, begun)
 	for _, d := range found {
 		l.found[d.Item] = d
 	}
-	l.items = items
+	l.strange, l.items = strange, items
 	return err
 }
 
@@ -212,7 +214,7 @@ func (r *run) checkDrive(ctx context.Context) error {
 	if _, held, err := r.standing(ctx, seen); err != nil || len(held) > 0 {
 		return errors.Join(err, foreign(held))
 	}
-	r.sum.Listed = seen.why
+	r.sum.Listed, r.strange = seen.why, seen.strange
 	all, err := r.putRight(ctx, seen.found.touched())
 	if _, lost := remote.IsLost(err); lost { // just now
 		return r.hostLost(ctx)

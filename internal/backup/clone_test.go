@@ -2,6 +2,7 @@ package backup_test
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -122,6 +123,77 @@ func TestClonedInMidRun(t *testing.T) {
 		}
 		t.Logf("first run %v: %d stopped, %d had everything", firstRun, stopped, taken)
 	}
+}
+
+// TestClonedInMidRunThatDies copies the state folder at each request of a run,
+// which then dies at each later one. Its last batch never leaves, so that the
+// copy meets its own generation; and yet it makes nothing again that is there.
+func TestClonedInMidRunThatDies(t *testing.T) {
+	for _, firstRun := range []bool{true, false} {
+		taken := 0
+		for n, copied := 0, true; copied && !t.Failed(); n += stride(2) {
+			copied = false
+			for m, hit := n, true; hit && !t.Failed(); m += stride(3) {
+				w := newWorld(t, drivetest.Options{}, "docs")
+				if !firstRun {
+					w.ok()
+				}
+				w.write("docs/new/deep/file", "a file")
+				w.write("docs/new/other", "another file")
+				w.write("docs/beside", "one more")
+				w.must(os.Symlink("beside", w.path("docs/link")))
+				var second *world
+				begin := w.srv.Stats().Total()
+				w.watch = func() {
+					if second == nil && w.srv.Stats().Total()-begin >= n {
+						second = w.clone()
+					}
+				}
+				hit = w.killAfter(m)
+				w.watch = nil
+				if second == nil {
+					break
+				}
+				copied = true
+				lacks, sent := lacking(w), w.srv.Stats().ContentIn
+				sum, err := second.run(t.Context())
+				if gen := new(remote.GenError); errors.As(err, &gen) {
+					continue // it was made before the run began, or the run came to its last batch
+				}
+				if err != nil || len(sum.Conditions) > 0 {
+					t.Errorf("%v, %v, %v", err, sum.Conditions, sum.Failures)
+				}
+				taken++
+				if sent = w.srv.Stats().ContentIn - sent; sent != lacks {
+					t.Errorf("%d bytes were sent, and Drive lacked %d", sent, lacks)
+				}
+				second.compare()
+				second.quiet()
+				if t.Failed() {
+					t.Errorf("first run %v, copied at request %d, killed at %d", firstRun, n, m)
+				}
+				w.srv.Close()
+			}
+		}
+		if taken == 0 {
+			t.Error("no copy went on")
+		}
+	}
+}
+
+// lacking returns how many bytes are on disk and in no file on Drive.
+func lacking(w *world) (n int64) {
+	w.t.Helper()
+	has := map[string]bool{}
+	for _, node := range w.srv.Tree("root") {
+		has[node.MD5] = true
+	}
+	for _, d := range w.onDisk() {
+		if d.kind != "d" && !has[d.md5] {
+			n += d.size
+		}
+	}
+	return n
 }
 
 // TestClonedBeforeTheFirstRun copies a state folder that has seen no run, or one

@@ -56,7 +56,7 @@ func isDamage(err error) bool {
 
 // A comparison compares what Drive has with what the manifest says.
 type comparison struct {
-	states  map[manifest.FileID]remote.State
+	states  States
 	found   drifts
 	met     map[manifest.FileID]bool   // of the states, what the manifest has
 	trashed map[manifest.FolderID]bool // it, or one above it
@@ -68,7 +68,7 @@ type drifts map[manifest.FileID]Drift
 // compare adds to found what differs of the items that states has. It returns
 // those that the manifest does not know; none if it is damaged, for then it
 // tells nothing of what it does not know.
-func (found drifts) compare(known *manifest.Reader, lay remote.Layout, states map[manifest.FileID]remote.State) (strange []manifest.FileID, err error) {
+func (found drifts) compare(known *manifest.Reader, lay remote.Layout, states States) (strange []manifest.FileID, err error) {
 	if len(states) == 0 {
 		return nil, nil
 	}

@@ -8,6 +8,9 @@ import (
 	"github.com/autocloudbackup/acb/remote"
 )
 
+// States are items as Drive has them.
+type States = map[manifest.FileID]remote.State
+
 // A Drift is an item that Drive does not have as the manifest has it, because
 // somebody else has touched it: a person in the browser, or another program. Or
 // one that Drive has in the host folder and the manifest does not know.

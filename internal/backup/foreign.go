@@ -120,7 +120,7 @@ func (b *Backup) ReadForeign(ctx context.Context, host remote.Host) (*Foreign, e
 	if begun != "" && begun != string(host.ID) {
 		return nil, fmt.Errorf("copying %s was begun and is not done: go on with --from %[1]s, or begin with an empty state folder", begun)
 	}
-	l := &relisting{states: map[manifest.FileID]remote.State{}, in: map[manifest.FileID][]manifest.FileID{}}
+	l := &relisting{states: States{}, in: map[manifest.FileID][]manifest.FileID{}}
 	err = b.Drive.ForeignTree(ctx, host.ID, func(id manifest.FileID, s remote.State) error {
 		l.states[id] = s
 		l.in[s.Parent] = append(l.in[s.Parent], id)

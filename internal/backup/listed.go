@@ -17,22 +17,23 @@ import (
 //
 // It tells what is gone, trashed, moved, renamed or overwritten; and as Extra
 // or Duplicate what the manifest does not know, of items in the host folder,
-// the topmost ones. What has been begun may be there or not. A manifest that
-// is damaged in places tells nothing of what is extra.
+// the topmost ones; strange are all of those, wherever they are. What has been
+// begun may be there or not. A manifest that is damaged in places tells nothing
+// of what is extra.
 //
 // In memory it holds 16 bytes an item, and what differs.
-func Listed(ctx context.Context, drive *remote.Drive, installation string, known *manifest.Reader, lay remote.Layout, begun map[manifest.FileID]bool) (found []Drift, items int64, err error) {
+func Listed(ctx context.Context, drive *remote.Drive, installation string, known *manifest.Reader, lay remote.Layout, begun map[manifest.FileID]bool) (found []Drift, strange States, items int64, err error) {
 	l, err := expect(known, lay)
 	damaged := isDamage(err)
 	if err != nil && !damaged {
-		return nil, 0, err
+		return nil, nil, 0, err
 	}
-	into := drifts{}
+	into, strange := drifts{}, States{}
 	met := func(id manifest.FileID, s remote.State) {
 		items++
 		l.meet(id, s)
 	}
-	err = list(ctx, drive, installation, true, met, func(looked map[manifest.FileID]remote.State) ([]manifest.FileID, error) {
+	err = list(ctx, drive, installation, true, met, func(looked States) ([]manifest.FileID, error) {
 		if looked == nil {
 			doubtful, err := l.doubtful(known, lay)
 			doubtful = append(doubtful, lay.Top, lay.Host)
@@ -43,14 +44,14 @@ func Listed(ctx context.Context, drive *remote.Drive, installation string, known
 		}
 		_, err := into.compare(known, lay, looked)
 		if err == nil && !damaged {
-			err = into.extras(known, lay, looked, l.more, begun)
+			strange, err = into.extras(known, lay, looked, l.more, begun)
 		}
 		return nil, err
 	})
 	if err != nil {
-		return nil, 0, fmt.Errorf("compare Drive with the manifest: %w", err)
+		return nil, nil, 0, fmt.Errorf("compare Drive with the manifest: %w", err)
 	}
-	return into.sorted(), items, nil
+	return into.sorted(), strange, items, nil
 }
 
 // list tells met of all that Drive lists of an installation, and then looks up
@@ -58,12 +59,12 @@ func Listed(ctx context.Context, drive *remote.Drive, installation string, known
 // show what has been changed a moment ago as it was. Doubtful is told what was
 // looked up last, nil at first.
 func list(ctx context.Context, drive *remote.Drive, installation string, trash bool, met func(manifest.FileID, remote.State),
-	doubtful func(looked map[manifest.FileID]remote.State) ([]manifest.FileID, error)) error {
+	doubtful func(looked States) ([]manifest.FileID, error)) error {
 	err := drive.List(ctx, installation, trash, func(id manifest.FileID, s remote.State) error {
 		met(id, s)
 		return nil
 	})
-	for looked := map[manifest.FileID]remote.State(nil); err == nil; {
+	for looked := States(nil); err == nil; {
 		var ids []manifest.FileID
 		if ids, err = doubtful(looked); err != nil || len(ids) == 0 {
 			return err
@@ -146,10 +147,11 @@ type spot struct {
 	name   string
 }
 
-// extras adds what the manifest does not know of the items with the given
-// ids, if it is in the host folder, or another host folder beside it.
-func (found drifts) extras(known *manifest.Reader, lay remote.Layout, states map[manifest.FileID]remote.State, ids []manifest.FileID, begun map[manifest.FileID]bool) error {
-	extra := map[manifest.FileID]remote.State{}
+// extras returns what the manifest does not know of the items with the given
+// ids, and adds to found the topmost of what is in the host folder, or another
+// host folder beside it.
+func (found drifts) extras(known *manifest.Reader, lay remote.Layout, states States, ids []manifest.FileID, begun map[manifest.FileID]bool) (extra States, err error) {
+	extra = States{}
 	above := map[manifest.FileID]Drift{} // of folders with something extra in them
 	for _, id := range ids {
 		if s := states[id]; !s.Absent && !s.Trashed && !begun[id] {
@@ -158,7 +160,7 @@ func (found drifts) extras(known *manifest.Reader, lay remote.Layout, states map
 	}
 	displaced, err := known.Displaced()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, e := range displaced {
 		delete(extra, e.FileID)
@@ -184,7 +186,7 @@ func (found drifts) extras(known *manifest.Reader, lay remote.Layout, states map
 		}
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	ids = slices.SortedFunc(maps.Keys(extra), func(a, b manifest.FileID) int { return cmp.Compare(a, b) })
 	for _, id := range ids {
@@ -200,5 +202,5 @@ func (found drifts) extras(known *manifest.Reader, lay remote.Layout, states map
 		taken[at] = true
 		found[id] = d
 	}
-	return nil
+	return extra, nil
 }

@@ -27,9 +27,8 @@ func (w *world) stray(parent, name, kind string) {
 	}
 }
 
-// listed compares Drive with the manifest, and returns what was found by path
-// below the world, and how many requests that took.
-func (w *world) listed() (found map[string]string, requests int) {
+// drifts compares all that Drive lists with the manifest.
+func (w *world) drifts() []backup.Drift {
 	w.t.Helper()
 	store, err := manifest.Open(w.manifest)
 	w.must(err)
@@ -41,11 +40,18 @@ func (w *world) listed() (found map[string]string, requests int) {
 	host, err2 := known.Meta("layout_host")
 	w.must(firstOf(err1, err2))
 	lay := remote.Layout{Top: manifest.FileID(top), Host: manifest.FileID(host)}
-	before := w.srv.Stats().Total()
-	list, _, err := backup.Listed(w.t.Context(), w.open(store).Drive, installation, known, lay, nil)
+	list, _, _, err := backup.Listed(w.t.Context(), w.open(store).Drive, installation, known, lay, nil)
 	w.must(err)
+	return list
+}
+
+// listed returns what drifts found by path below the world, and how many
+// requests that took.
+func (w *world) listed() (found map[string]string, requests int) {
+	w.t.Helper()
+	before := w.srv.Stats().Total()
 	found = map[string]string{}
-	for _, d := range list {
+	for _, d := range w.drifts() {
 		at, ok := strings.CutPrefix(string(d.Path), drivePath(w.dir)+"/")
 		if !ok {
 			at = "/" + string(d.Path)

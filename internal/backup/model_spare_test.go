@@ -26,9 +26,10 @@ func (w *world) onHost() map[string]drivetest.Node {
 }
 
 // beside makes a run of the original, before or in which the state folder may
-// be copied. Of a copy that was made in the middle of a run nobody can tell
-// whether it knows all of it. If the run ends well it has put its last number
-// on Drive; if not, nothing tells the two apart until the next run.
+// be copied. A copy that was made in the middle of a run which ends well is
+// stale: that one has put its last number on Drive. If it does not, nothing
+// tells the two apart until the next run, and the copy looks itself what it
+// does not know of.
 func (m *model) beside(run func() (ended bool)) {
 	m.t.Helper()
 	copied := false
@@ -146,7 +147,28 @@ func (m *model) takesOver(second *world) bool {
 	if err != nil || len(sum.Conditions) > 0 {
 		m.t.Errorf("the copy: %v, %v, %v", err, sum.Conditions, sum.Failures)
 	}
+	if m.spare.half {
+		m.removeStrange(second)
+	}
 	return true
+}
+
+// removeStrange removes what a copy that was made in the middle of a run cannot
+// know of: the original has made it afterwards, and by now it is not on disk
+// any more. Verify lists it.
+func (m *model) removeStrange(second *world) {
+	m.t.Helper()
+	disk := m.onDisk()
+	for _, d := range second.drifts() {
+		if !d.What.Has(backup.Extra | backup.Duplicate) {
+			continue
+		}
+		if _, there := disk[string(d.Path)]; there {
+			m.t.Errorf("the copy has not taken in %s", d.Path)
+		}
+		m.hand.say("-- the user removes %s", d.Path)
+		m.must(m.srv.Trash(string(d.Item)))
+	}
 }
 
 // machine returns the machine that a manifest is bound to.

@@ -81,7 +81,7 @@ func (m *model) round(seed uint64) {
 			m.touchAll()
 		}
 	}
-	if m.spare != nil && (m.spare.stale || !m.spare.half) && m.rng.IntN(2) == 0 {
+	if m.spare != nil && m.rng.IntN(2) == 0 {
 		m.useSpare()
 	}
 	m.undisturbed()

@@ -159,7 +159,7 @@ func forget(store *manifest.Store) (base, error) {
 
 // states lists what the installation has on Drive. What the base has otherwise
 // and what something is in is looked up where the listing does not show it so.
-func (r *Rebuild) states(ctx context.Context, store *manifest.Store, host remote.Host) (map[manifest.FileID]remote.State, error) {
+func (r *Rebuild) states(ctx context.Context, store *manifest.Store, host remote.Host) (States, error) {
 	known, err := store.Reader()
 	if err != nil {
 		return nil, err
@@ -170,7 +170,7 @@ func (r *Rebuild) states(ctx context.Context, store *manifest.Store, host remote
 	if err != nil {
 		return nil, err
 	}
-	states := map[manifest.FileID]remote.State{}
+	states := States{}
 	met := func(id manifest.FileID, s remote.State) {
 		l.meet(id, s)
 		if id != host.Top && id != host.ID {
@@ -178,7 +178,7 @@ func (r *Rebuild) states(ctx context.Context, store *manifest.Store, host remote
 		}
 	}
 	asked := map[manifest.FileID]bool{host.ID: true, host.Top: true, "": true}
-	return states, list(ctx, r.Drive, host.Installation, false, met, func(looked map[manifest.FileID]remote.State) (ids []manifest.FileID, err error) {
+	return states, list(ctx, r.Drive, host.Installation, false, met, func(looked States) (ids []manifest.FileID, err error) {
 		if looked == nil {
 			if ids, err = l.doubtful(known, lay); err != nil {
 				return nil, err

@@ -53,7 +53,7 @@ func readBase(known *manifest.Reader) (base, error) {
 // Unmet.
 type relisting struct {
 	host    manifest.FileID
-	states  map[manifest.FileID]remote.State // all of them, by id; absent ones, too
+	states  States // all of them, by id; absent ones, too
 	base    base
 	sources []manifest.Path
 	next    func() manifest.FolderID

@@ -85,7 +85,7 @@ func (r *run) goesOn(in manifest.Intent, s remote.State) bool {
 // settledFolders returns the folders that files and folders were to be put
 // into, as the manifest and Drive have them. One that is not there any more,
 // although others have moved something out of it that is, is lost.
-func (r *run) settledFolders(intents []manifest.Intent, states map[manifest.FileID]remote.State) (map[manifest.FolderID]manifest.FileID, error) {
+func (r *run) settledFolders(intents []manifest.Intent, states States) (map[manifest.FolderID]manifest.FileID, error) {
 	lay, err := knownLayout(r.Store)
 	if err != nil {
 		return nil, err
@@ -146,7 +146,7 @@ func living(s remote.State) bool { return !s.Absent && !s.Trashed }
 // carried out. The folders that were created beside them are settled already.
 // If there is one that is to be done again, then so are the trashes of folders:
 // the manifest may have the item in one of them still, and would forget it.
-func (r *run) settleChanges(changes []manifest.Intent, states map[manifest.FileID]remote.State) error {
+func (r *run) settleChanges(changes []manifest.Intent, states States) error {
 	if len(changes) == 0 {
 		return nil
 	}
@@ -239,10 +239,9 @@ func idOf(in manifest.Intent) manifest.FileID {
 	return in.FileID
 }
 
-// settled says what an intent changed in the tree, and whether it did. What
-// is taken over is marked racy and carries Drive's own sums, so that the scan
-// compares the file on disk with them before anything counts as saved. What
-// is in the trash for a folder above it only comes back with that folder.
+// settled says what an intent changed in the tree, and whether it did. What is
+// taken over is as Drive has it, so that the scan compares the file on disk with
+// that before anything counts as saved. What is in the trash for a folder above it only comes back with that folder.
 func settled(in manifest.Intent, s remote.State, folders map[manifest.FolderID]manifest.FileID) (manifest.Step, bool) {
 	if in.Kind == manifest.CreateFolder {
 		dir := in.NewFolder
@@ -261,15 +260,22 @@ func settled(in manifest.Intent, s remote.State, folders map[manifest.FolderID]m
 	if !ok {
 		return manifest.Step{}, false // what held it is gone
 	}
-	e := manifest.Entry{Name: in.Name, Flags: in.Flags | manifest.Racy, Stat: in.Stat, Content: s.Content}
-	e.FileID, e.Size, e.ModTime, e.Mode = in.FileID, s.Size, s.ModTime, s.Mode
+	e := asOnDrive(manifest.Entry{Name: in.Name, Flags: in.Flags, Stat: in.Stat}, in.FileID, s)
 	if s.Name != in.Name || s.Parent != parent {
 		// It was begun elsewhere, or somebody has moved it: another time than
 		// that on disk makes a patch, which puts it right.
 		e.ModTime = 0
 	}
-	// The BLAKE3 of a large update follows its content as a patch: until then
-	// Drive holds that of the content before. Its MD5 is always right.
-	e.Hash = manifest.Hash{}
 	return manifest.Step{Kind: manifest.Put, Folder: in.Folder, Entry: e, Reason: manifest.EndModified}, true
+}
+
+// asOnDrive is an entry with what Drive has of it, which the scan compares with
+// the disk. The BLAKE3 of a large update follows its content as a patch: until
+// then Drive holds that of the content before. Its MD5 is always right.
+func asOnDrive(e manifest.Entry, id manifest.FileID, s remote.State) manifest.Entry {
+	e.Content, e.FileID = s.Content, id
+	e.Size, e.ModTime, e.Mode = s.Size, s.ModTime, s.Mode
+	e.Hash = manifest.Hash{}
+	e.Flags |= manifest.Racy
+	return e
 }

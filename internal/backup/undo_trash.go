@@ -69,7 +69,7 @@ func (r *run) bringOut(ctx context.Context, steps []UndoStep) (stays map[place]b
 
 // revivable leaves out what Drive no longer has, and what belongs into a
 // folder that is not there. Their places are added to stays.
-func (r *run) revivable(known *manifest.Reader, list []revival, states map[manifest.FileID]remote.State, stays map[place]bool) ([]revival, error) {
+func (r *run) revivable(known *manifest.Reader, list []revival, states States, stays map[place]bool) ([]revival, error) {
 	lay, err := knownLayout(r.Store)
 	if err != nil {
 		return nil, err

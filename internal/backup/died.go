@@ -1,0 +1,119 @@
+package backup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/autocloudbackup/acb/internal/plan"
+	"github.com/autocloudbackup/acb/manifest"
+)
+
+// diedBefore reports whether the run before did not end: its process died, or
+// this state folder is a copy that was made while it was on.
+func (r *run) diedBefore() (bool, error) {
+	known, err := r.Store.Reader()
+	if err != nil {
+		return false, err
+	}
+	defer known.Close()
+	last, err := known.LastRuns(1)
+	return len(last) > 0 && last[0].Ended.IsZero(), err
+}
+
+// takeIn has a run that is going to create something look whether Drive has it
+// already, if the run before died. A copy of the state folder that was made in
+// the middle of that one knows nothing of what came after, and meets its own
+// generation on Drive if that one never got to its last batch. What is found in
+// the place of something that is to be created is taken into the manifest, and
+// all is planned anew.
+func (r *run) takeIn(ctx context.Context) error {
+	if !r.died || r.pass > 0 || !slices.ContainsFunc(r.planned.Stages, creates) {
+		return nil
+	}
+	if r.strange == nil {
+		r.progress.phase("asking Drive what an interrupted run has made")
+		seen, err := r.askDrive(ctx, false)
+		if err != nil {
+			return fmt.Errorf("look for what an interrupted run has made: %w", err)
+		}
+		if _, held, err := r.standing(ctx, seen); err != nil || len(held) > 0 {
+			return errors.Join(err, foreign(held))
+		}
+		r.strange = seen.strange
+	}
+	steps, err := r.found()
+	if err != nil || len(steps) == 0 {
+		return err
+	}
+	if err := errors.Join(r.Store.Ack(steps), r.Store.Fold()); err != nil {
+		return fmt.Errorf("take in what an interrupted run has made: %w", err)
+	}
+	return r.plan(ctx)
+}
+
+func creates(stage []*plan.Op) bool {
+	return slices.ContainsFunc(stage, func(op *plan.Op) bool { return op.Kind.Creates() })
+}
+
+// found says what of the strange items has the place of something that is to
+// be created.
+func (r *run) found() (steps []manifest.Step, err error) {
+	at := map[spot]manifest.FileID{}
+	for id, s := range r.strange {
+		if other := at[spot{s.Parent, s.Name}]; other == "" || id < other {
+			at[spot{s.Parent, s.Name}] = id
+		}
+	}
+	lay, err := knownLayout(r.Store)
+	if err != nil {
+		return nil, err
+	}
+	folders := map[manifest.FolderID]manifest.FileID{manifest.Root: lay.Host}
+	for _, stage := range r.planned.Stages {
+		for _, op := range stage {
+			if !op.Kind.Creates() {
+				continue
+			}
+			parent, asked := folders[op.Parent]
+			if !asked {
+				row, _, err := r.Store.Row(op.Parent)
+				if err != nil {
+					return nil, err
+				}
+				parent = row.FileID
+				folders[op.Parent] = parent
+			}
+			id := at[spot{parent, op.Name}]
+			s := r.strange[id]
+			if id == "" || parent == "" || s.Kind != kindOf(op) {
+				continue
+			}
+			r.Log.Info("on Drive already", "path", string(op.Path), "id", string(id))
+			if op.Kind == plan.CreateFolder {
+				dir := op.Dir.New.Folder
+				dir.FileID = id
+				dir.Flags &^= manifest.Lost
+				folders[dir.ID] = id
+				steps = append(steps, manifest.Step{Kind: manifest.PutFolder, Dir: dir, Reason: manifest.EndMoved})
+				continue
+			}
+			if old := op.File.Old; old != nil {
+				steps = append(steps, manifest.Step{Kind: manifest.Drop, Folder: old.In.ID, Entry: old.Entry, Reason: manifest.EndLost})
+			}
+			e := asOnDrive(op.File.New.Entry, id, s)
+			e.Flags &^= manifest.Lost
+			steps = append(steps, manifest.Step{Kind: manifest.Put, Folder: op.Parent, Entry: e, Reason: manifest.EndModified})
+		}
+	}
+	return steps, nil
+}
+
+// kindOf is what an operation creates.
+func kindOf(op *plan.Op) manifest.Kind {
+	if op.Kind == plan.CreateFolder {
+		return manifest.Dir
+	}
+	return op.Stat.Kind
+}
