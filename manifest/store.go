@@ -186,15 +186,11 @@ func (s *Store) Row(id FolderID) (Row, bool, error) {
 }
 
 // SetMeta keeps values under their keys; an empty value removes its key.
-// The keys of the store's own are refused. It may be called outside of a run.
+// The keys of the store's own are refused.
 func (s *Store) SetMeta(values map[string]string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	change := s.change
-	if s.run.begun {
-		change = s.record
-	}
-	return change(func() error {
+	return s.change(func() error {
 		s.reseal = true
 		for key, value := range values {
 			err := error(nil)

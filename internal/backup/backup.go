@@ -59,10 +59,7 @@ const maxPasses = 3
 // says why the run ended early, and Summary.Conditions what that means.
 func (b *Backup) Run(ctx context.Context, req Request) (*Summary, error) {
 	r := b.begin(req, nil)
-	err := r.checkBinding()
-	if err == nil {
-		r.died, err = r.diedBefore()
-	}
+	err := r.ready()
 	for again := true; again && err == nil && r.pass < maxPasses; r.pass++ {
 		again, err = r.once(ctx)
 	}
@@ -121,7 +118,7 @@ type run struct {
 	looked  *scan.Result      // what the scan saw, without what differs
 	planned *plan.Plan
 	journal *journal
-	died    bool      // the run before, or a copy of the state folder was made while it was on
+	died    bool      // an earlier run, or this is a copy of the state folder from its middle; and Drive was not asked yet
 	strange States    // what this installation has made, Drive was seen to have, and the manifest does not know
 	claimed bool      // no copy of this state folder has changed Drive, nor will
 	waiting []Drift   // to be put right when their folders are there

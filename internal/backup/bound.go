@@ -125,15 +125,19 @@ func (b *Backup) Adopt(ctx context.Context) (Adoption, error) {
 	if !b.Drive.Owns(s) {
 		return found, fmt.Errorf("adopt: the host folder %q belongs to another installation (%s)", s.Name, s.Installation)
 	}
-	if err := b.claimHost(ctx); err != nil {
+	open, err := b.open()
+	if err != nil {
+		return found, err
+	}
+	if err := b.claimHost(ctx, open); err != nil {
 		return found, err
 	}
 	return found, b.bind()
 }
 
 // claimHost puts a generation of this state folder's own on the host folder, so that
-// every other copy of it is stopped.
-func (b *Backup) claimHost(ctx context.Context) error {
+// every other copy of it is stopped. Open says whether a run is, then.
+func (b *Backup) claimHost(ctx context.Context, open bool) error {
 	lay, err := knownLayout(b.Store)
 	if err != nil {
 		return err
@@ -143,5 +147,5 @@ func (b *Backup) claimHost(ctx context.Context) error {
 		return err
 	}
 	gens, err := b.Drive.Claim(ctx, lay.Host, gen)
-	return errors.Join(err, b.keepGens(gens))
+	return errors.Join(err, b.keepGens(gens, open))
 }

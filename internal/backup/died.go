@@ -10,26 +10,39 @@ import (
 	"github.com/autocloudbackup/acb/manifest"
 )
 
-// diedBefore reports whether the run before did not end: its process died, or
-// this state folder is a copy that was made while it was on.
-func (r *run) diedBefore() (bool, error) {
-	known, err := r.Store.Reader()
-	if err != nil {
-		return false, err
+// ready returns why the run may not be made here, and looks whether an earlier
+// one died.
+func (r *run) ready() (err error) {
+	if r.died, err = r.open(); err != nil {
+		return err
 	}
-	defer known.Close()
-	last, err := known.LastRuns(1)
-	return len(last) > 0 && last[0].Ended.IsZero(), err
+	return r.checkBinding()
+}
+
+// open reports whether a run has begun to change Drive and not ended: its
+// process died, or this state folder is a copy that was made while it was on.
+func (b *Backup) open() (bool, error) {
+	open, err := b.Store.Meta(metaOpen)
+	return open != "", err
+}
+
+// close notes that this run has ended, if it has opened one that Apply has not
+// closed.
+func (r *run) close() error {
+	if open, err := r.open(); err != nil || !open || r.died {
+		return err
+	}
+	return r.Store.SetMeta(map[string]string{metaOpen: ""})
 }
 
 // takeIn has a run that is going to create something look whether Drive has it
-// already, if the run before died. A copy of the state folder that was made in
+// already, if an earlier run died. A copy of the state folder that was made in
 // the middle of that one knows nothing of what came after, and meets its own
 // generation on Drive if that one never got to its last batch. What is found in
 // the place of something that is to be created is taken into the manifest, and
 // all is planned anew.
 func (r *run) takeIn(ctx context.Context) error {
-	if !r.died || r.pass > 0 || !slices.ContainsFunc(r.planned.Stages, creates) {
+	if !r.died || !slices.ContainsFunc(r.planned.Stages, creates) {
 		return nil
 	}
 	if r.strange == nil {
@@ -44,11 +57,14 @@ func (r *run) takeIn(ctx context.Context) error {
 		r.strange = seen.strange
 	}
 	steps, err := r.found()
-	if err != nil || len(steps) == 0 {
-		return err
+	if err == nil {
+		err = errors.Join(r.Store.Ack(steps), r.Store.Fold())
 	}
-	if err := errors.Join(r.Store.Ack(steps), r.Store.Fold()); err != nil {
+	if err != nil {
 		return fmt.Errorf("take in what an interrupted run has made: %w", err)
+	}
+	if r.died = false; len(steps) == 0 {
+		return nil
 	}
 	return r.plan(ctx)
 }

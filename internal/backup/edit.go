@@ -50,7 +50,7 @@ func (r *run) planEdit() error {
 // run has half sent waits for the next scan.
 func (b *Backup) carryOut(ctx context.Context, e edit) (*Summary, error) {
 	r := b.begin(Request{}, &e)
-	err := r.checkBinding()
+	err := r.ready()
 	if err == nil {
 		err = r.settle(ctx)
 	}

@@ -104,7 +104,7 @@ func (r *run) applied(res remote.Result) error {
 		r.sum.add(QuotaMet)
 		r.sum.Quota = res.Stopped.Error()
 	}
-	return r.keepGens(res.Gens)
+	return r.keepGens(res.Gens, r.died)
 }
 
 // end writes the run's row and returns its summary. The error is what the
@@ -135,7 +135,7 @@ func (r *run) end(ctx context.Context, err error) (*Summary, error) {
 	if through {
 		row.Sources = r.seen
 	}
-	endErr := r.Store.EndRun(r.id, now, row)
+	endErr := errors.Join(r.close(), r.Store.EndRun(r.id, now, row))
 	if endErr == nil && err == nil {
 		r.copies(ctx)
 		endErr = r.recount()

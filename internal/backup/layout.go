@@ -26,6 +26,7 @@ const (
 	metaHost         = "layout_host"
 	metaBegun        = "layout_begun"  // "yes" while the two may or may not exist
 	metaGens         = "gens"          // that the host folder may hold, separated by spaces
+	metaOpen         = "open"          // "yes" from before a run's first change of Drive until it ends
 	metaGensPast     = "gens_past"     // that the host folder held before, likewise
 	metaQuarantine   = "quarantine"    // the folder on Drive for what the manifest does not know
 	metaChanges      = "changes_token" // where to go on in Drive's change log
@@ -94,7 +95,7 @@ func (r *run) keepLayout(l remote.Layout) error {
 		values[metaBegun] = "yes"
 	}
 	if l.Gens != nil {
-		values[metaGens] = gensText(l.Gens)
+		values[metaGens], values[metaOpen] = gensText(l.Gens), "yes"
 	}
 	if l.Changes != "" {
 		values[metaChanges] = l.Changes
@@ -170,7 +171,7 @@ func (b *Backup) gen() (remote.Gen, error) {
 		// A copy of this state folder must not arrive at the same number.
 		next := 2 + mathrand.Int64N(1<<62)
 		all = append(all, next)
-		return next, b.Store.SetMeta(map[string]string{metaGens: gensText(all)})
+		return next, b.Store.SetMeta(map[string]string{metaGens: gensText(all), metaOpen: "yes"})
 	}}, nil
 }
 

@@ -184,7 +184,7 @@ func (r *run) claim(ctx context.Context) error {
 	if r.claimed {
 		return nil
 	}
-	err := r.claimHost(ctx)
+	err := r.claimHost(ctx, true)
 	r.claimed = err == nil
 	return err
 }

@@ -128,7 +128,7 @@ func (r *Rebuild) fill(ctx context.Context, store *manifest.Store, made *Rebuilt
 	meta := map[string]string{
 		metaInstallation: made.Host.Installation, metaAccount: account.PermissionID,
 		metaMachine: r.Binding.Machine, metaClient: r.Binding.Client,
-		metaTop: string(made.Host.Top), metaHost: string(made.Host.ID), metaBegun: "", metaGens: gensText(made.Host.Gens),
+		metaTop: string(made.Host.Top), metaHost: string(made.Host.ID), metaBegun: "", metaGens: gensText(made.Host.Gens), metaOpen: "",
 		metaChanges: next, metaChecked: strconv.FormatInt(began.Unix(), 10), metaHalt: "",
 		metaCopy: string(made.Host.Copy.FileID), metaCopyBegun: "",
 	}
@@ -234,7 +234,7 @@ func (r *Rebuild) Install(ctx context.Context, built, path string) (kept string,
 		return kept, err
 	}
 	b := &Backup{Store: store, Drive: r.Drive}
-	return kept, errors.Join(b.claimHost(ctx), store.Close())
+	return kept, errors.Join(b.claimHost(ctx, false), store.Close())
 }
 
 // Healthy reports whether there is a manifest at path that can be gone on

@@ -150,7 +150,7 @@ func (b *Backup) Remove(ctx context.Context, list []Removable) (*Summary, error)
 		}
 	}
 	var failedIDs map[manifest.FileID]error
-	err := r.checkBinding()
+	err := r.ready()
 	if err == nil {
 		err = r.claim(ctx)
 	}

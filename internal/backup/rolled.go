@@ -43,9 +43,9 @@ func (b *Backup) gens(key string) (list []int64, err error) {
 	return list, nil
 }
 
-// keepGens makes durable which generations the host folder may hold now, and
-// which it held before.
-func (b *Backup) keepGens(now []int64) error {
+// keepGens makes durable which generations the host folder may hold now, which
+// it held before, and whether a run is open.
+func (b *Backup) keepGens(now []int64, open bool) error {
 	before, err1 := b.gens(metaGens)
 	past, err2 := b.gens(metaGensPast)
 	if err := errors.Join(err1, err2); err != nil {
@@ -57,7 +57,11 @@ func (b *Backup) keepGens(now []int64) error {
 		}
 	}
 	past = past[max(0, len(past)-keptGens):]
-	return b.Store.SetMeta(map[string]string{metaGens: gensText(now), metaGensPast: gensText(past)})
+	values := map[string]string{metaGens: gensText(now), metaGensPast: gensText(past), metaOpen: ""}
+	if open {
+		values[metaOpen] = "yes"
+	}
+	return b.Store.SetMeta(values)
 }
 
 // rolledBack reports whether generations that the manifest does not expect on

@@ -57,7 +57,7 @@ func (b *Backup) Undo(ctx context.Context, run manifest.RunID) (*Summary, error)
 		return &Summary{}, err
 	}
 	r := b.begin(Request{}, &edit{kind: undoKind, reason: manifest.EndUndone})
-	err := r.checkBinding()
+	err := r.ready()
 	if err == nil {
 		err = r.settle(ctx)
 	}

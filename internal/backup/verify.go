@@ -64,7 +64,7 @@ type Finding struct {
 func (b *Backup) Verify(ctx context.Context, v Verify) (*Summary, error) {
 	r := b.begin(Request{verify: &v}, nil)
 	r.sum.Verified = &Verified{Level: v.level()}
-	err := r.checkBinding()
+	err := r.ready()
 	if err == nil {
 		err = r.verify(ctx, &v)
 		r.sum.Verified.Ended = err == nil
