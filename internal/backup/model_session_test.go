@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 
 	"github.com/autocloudbackup/acb/manifest"
@@ -50,12 +51,24 @@ func (m *model) standing() (list []half) {
 				m.past[s.Key] = m.past[s.Key] || !s.Replaces
 				continue
 			}
-			if at, _ := m.onDriveAs(sumOf(m, path, s.Total)); at == "" {
+			sum := sumOf(m, path, s.Total)
+			if at, _ := m.onDriveAs(sum); at == "" && !m.elsewhere(sum, s) {
 				list = append(list, half{s, path, items})
 			}
 		}
 	}
 	return list
+}
+
+// elsewhere reports whether another file has what a session is of, and looks
+// otherwise: it may be that which is sent, and Drive makes its copies.
+func (m *model) elsewhere(sum string, s drivetest.HalfSent) bool {
+	m.t.Helper()
+	return slices.ContainsFunc(m.hand.bigFiles(m.sources...), func(path string) bool {
+		info, err := os.Lstat(path)
+		m.must(err)
+		return info.Size() == s.Total && !m.begins(path, s) && sumOf(m, path, s.Total) == sum
+	})
 }
 
 // sessions returns what Drive has half-sent.

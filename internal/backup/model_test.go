@@ -2,6 +2,7 @@ package backup_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -181,7 +182,9 @@ func (m *model) editedAt(n int) {
 		if is(r) && r.Kind == drivetest.UploadChunk && m.rng.IntN(2) == 0 {
 			m.hand.say("-- at chunk %d", n)
 			m.hand.edit(1 + m.rng.IntN(3))
-			m.keep(m.hand.editBig())
+			if err := m.hand.editBig(); !errors.Is(err, errNothing) {
+				m.keep(err)
+			}
 		}
 	})
 	m.hand.say("-- edited from chunk %d on", n)

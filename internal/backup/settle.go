@@ -111,15 +111,17 @@ func (r *run) settledFolders(intents []manifest.Intent, states States) (map[mani
 		}
 		in, ok := begun[id]
 		if !ok {
-			row, _, err := known.Row(id)
-			folders[id] = row.FileID
+			row, found, err := known.Row(id)
+			if found {
+				folders[id] = row.FileID
+			}
 			return err
 		}
 		s := states[idOf(in)]
 		if err := climb(in.NewFolder.Parent, needed || living(s)); err != nil {
 			return err
 		}
-		if needed || !s.Absent && !s.Explicit && folders[in.NewFolder.Parent] != "" {
+		if folders[in.NewFolder.Parent] != "" && (needed || !s.Absent && !s.Explicit) {
 			folders[id] = idOf(in)
 		}
 		return nil
