@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strconv"
+	"time"
 
 	"google.golang.org/api/drive/v3"
 
@@ -21,7 +22,8 @@ type State struct {
 	Kind     manifest.Kind
 	Size     int64
 	manifest.Content
-	ModTime      int64 // nanoseconds since 1970, from appProperties; 0 when not there
+	ModTime      int64     // nanoseconds since 1970, from appProperties; 0 when not there
+	Modified     time.Time // as Drive shows it: that one, unless another hand has been at it
 	Mode         uint32
 	Installation string
 	Gens         []int64 // of a host folder, see [Gen]
@@ -89,6 +91,7 @@ func stateOf(f *drive.File) State {
 	}
 	// What another hand wrote there reads as "not known".
 	s.ModTime, _ = strconv.ParseInt(p[propTime], 10, 64)
+	s.Modified = driveClock(f.ModifiedTime)
 	mode, _ := strconv.ParseUint(p[propMode], 8, 32)
 	s.Mode = uint32(mode)
 	return s

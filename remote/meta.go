@@ -106,7 +106,7 @@ const (
 	folderFields = "id,parents,trashed"
 	fileFields   = "id,parents,trashed,size,md5Checksum,headRevisionId"
 	trashFields  = "id,trashed"
-	stateFields  = "id,name,mimeType,parents,trashed,explicitlyTrashed,size,md5Checksum,headRevisionId,appProperties"
+	stateFields  = "id,name,mimeType,parents,trashed,explicitlyTrashed,size,md5Checksum,modifiedTime,headRevisionId,appProperties"
 )
 
 // content returns what Drive says of a file's content; the hash is ours.

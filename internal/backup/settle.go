@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/autocloudbackup/acb/manifest"
 	"github.com/autocloudbackup/acb/remote"
@@ -264,20 +265,22 @@ func settled(in manifest.Intent, s remote.State, folders map[manifest.FolderID]m
 	}
 	e := asOnDrive(manifest.Entry{Name: in.Name, Flags: in.Flags, Stat: in.Stat}, in.FileID, s)
 	if s.Name != in.Name || s.Parent != parent {
-		// It was begun elsewhere, or somebody has moved it: another time than
-		// that on disk makes a patch, which puts it right.
-		e.ModTime = 0
+		e.ModTime = 0 // begun elsewhere, or moved by somebody
 	}
 	return manifest.Step{Kind: manifest.Put, Folder: in.Folder, Entry: e, Reason: manifest.EndModified}, true
 }
 
 // asOnDrive is an entry with what Drive has of it, which the scan compares with
 // the disk. The BLAKE3 of a large update follows its content as a patch: until
-// then Drive holds that of the content before. Its MD5 is always right.
+// then Drive holds that of the content before. Its MD5 is always right. Where
+// somebody has been at it, no time of its own makes a patch, which puts it right.
 func asOnDrive(e manifest.Entry, id manifest.FileID, s remote.State) manifest.Entry {
 	e.Content, e.FileID = s.Content, id
 	e.Size, e.ModTime, e.Mode = s.Size, s.ModTime, s.Mode
 	e.Hash = manifest.Hash{}
 	e.Flags |= manifest.Racy
+	if !s.Modified.Equal(time.Unix(0, s.ModTime).Truncate(time.Millisecond)) {
+		e.ModTime = 0
+	}
 	return e
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path"
 	"testing"
+	"time"
 
 	"github.com/autocloudbackup/acb/remote/drivetest"
 )
@@ -158,6 +159,32 @@ func (w *world) moveOut(dir string, act func(*drivetest.Server, string) error) {
 		}
 	}
 	w.must(act(w.srv, folder.ID))
+}
+
+// TestMadeUnheardThenSavedAgain has somebody save the same content once more in
+// what a run has made that died before it heard of it: the time that Drive
+// shows becomes that of the file again, and nothing is sent.
+func TestMadeUnheardThenSavedAgain(t *testing.T) {
+	w := newWorld(t, drivetest.Options{}, "docs")
+	w.ok()
+	w.write("docs/f", "a file")
+	w.must(os.Chtimes(w.path("docs/f"), time.Time{}, time.Unix(1, 0)))
+	for n := 0; ; n++ {
+		if !w.killAfter(n) {
+			t.Fatal("nothing was made")
+		}
+		if _, ok := w.srv.Tree(w.host().ID)[drivePath(w.path("docs/f"))]; ok {
+			break
+		}
+	}
+	w.must(w.srv.SetContent(w.node("docs/f").ID, []byte("a file")))
+	sent := w.srv.Stats().ContentIn
+	w.ok()
+	w.compare()
+	w.quiet()
+	if n := w.srv.Stats().ContentIn - sent; n > 0 {
+		t.Errorf("%d bytes were sent", n)
+	}
 }
 
 // TestTrashUnheardAndFolderTrashed has a trash not be carried out, and somebody
