@@ -119,7 +119,7 @@ type run struct {
 	planned *plan.Plan
 	journal *journal
 	died    bool      // an earlier run, or this is a copy of the state folder from its middle; and Drive was not asked yet
-	strange States    // what this installation has made, Drive was seen to have, and the manifest does not know
+	strange States    // what this installation has made, Drive was seen to have, and the manifest does not know; nil before it was asked
 	claimed bool      // no copy of this state folder has changed Drive, nor will
 	waiting []Drift   // to be put right when their folders are there
 	logEnd  string    // where to go on in the change log when they are; "" if something else is left, or nothing waits

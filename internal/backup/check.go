@@ -118,7 +118,7 @@ func (b *Backup) compare(lay remote.Layout, states, more States, found drifts) e
 // of it in the host folder.
 func (b *Backup) extras(lay remote.Layout, host remote.State, more States, found drifts) (States, error) {
 	if len(more) == 0 {
-		return nil, nil
+		return States{}, nil
 	}
 	begun, err := b.begun()
 	if err != nil {

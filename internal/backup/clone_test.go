@@ -181,6 +181,39 @@ func TestClonedInMidRunThatDies(t *testing.T) {
 	}
 }
 
+// TestDiedAsksOnce: what a run asks after one that was killed, beyond what it does
+// anyhow, is the change log, once; if it creates something, or it is time.
+func TestDiedAsksOnce(t *testing.T) {
+	w := newWorld(t, drivetest.Options{}, "docs")
+	w.write("docs/f", "a file")
+	w.ok()
+	asks := func(want int, change ...func(*backup.Backup)) {
+		t.Helper()
+		before := w.srv.Stats().Calls[drivetest.Changes]
+		w.ok(change...)
+		if n := w.srv.Stats().Calls[drivetest.Changes] - before; n != want {
+			t.Errorf("the change log was asked %d times, should be %d", n, want)
+		}
+	}
+	die := func() {
+		w.write("docs/f", "a file, "+time.Now().String())
+		w.killAfter(1)
+	}
+	die()
+	asks(0) // an update is nothing new
+	w.write("docs/g", "a second")
+	asks(1)
+	w.write("docs/h", "a third")
+	asks(0)
+	die()
+	w.write("docs/i", "a fourth")
+	asks(1, w.due)
+	w.write("docs/j", "a fifth")
+	w.cancelAt(1)
+	asks(0) // that one ended
+	w.compare()
+}
+
 // lacking returns how many bytes are on disk and in no file on Drive.
 func lacking(w *world) (n int64) {
 	w.t.Helper()
