@@ -8,6 +8,7 @@ import (
 
 	"github.com/autocloudbackup/acb/internal/plan"
 	"github.com/autocloudbackup/acb/manifest"
+	"github.com/autocloudbackup/acb/remote"
 )
 
 // ready returns why the run may not be made here, and looks whether an earlier
@@ -92,35 +93,19 @@ func (r *run) found() (steps []manifest.Step, err error) {
 			if !op.Kind.Creates() {
 				continue
 			}
-			parent, asked := folders[op.Parent]
-			if !asked {
+			if _, asked := folders[op.Parent]; !asked {
 				row, _, err := r.Store.Row(op.Parent)
 				if err != nil {
 					return nil, err
 				}
-				parent = row.FileID
-				folders[op.Parent] = parent
+				folders[op.Parent] = row.FileID
 			}
-			id := at[spot{parent, op.Name}]
-			s := r.strange[id]
-			if id == "" || parent == "" || s.Kind != kindOf(op) {
-				continue
+			id := at[spot{folders[op.Parent], op.Name}]
+			if s := r.strange[id]; id != "" && s.Kind == kindOf(op) {
+				r.Log.Info("on Drive already", "path", string(op.Path), "id", string(id))
+				folders[op.Folder] = id
+				steps = append(steps, madeAs(op, id, s)...)
 			}
-			r.Log.Info("on Drive already", "path", string(op.Path), "id", string(id))
-			if op.Kind == plan.CreateFolder {
-				dir := op.Dir.New.Folder
-				dir.FileID = id
-				dir.Flags &^= manifest.Lost
-				folders[dir.ID] = id
-				steps = append(steps, manifest.Step{Kind: manifest.PutFolder, Dir: dir, Reason: manifest.EndMoved})
-				continue
-			}
-			if old := op.File.Old; old != nil {
-				steps = append(steps, manifest.Step{Kind: manifest.Drop, Folder: old.In.ID, Entry: old.Entry, Reason: manifest.EndLost})
-			}
-			e := asOnDrive(op.File.New.Entry, id, s)
-			e.Flags &^= manifest.Lost
-			steps = append(steps, manifest.Step{Kind: manifest.Put, Folder: op.Parent, Entry: e, Reason: manifest.EndModified})
 		}
 	}
 	return steps, nil
@@ -132,4 +117,20 @@ func kindOf(op *plan.Op) manifest.Kind {
 		return manifest.Dir
 	}
 	return op.Stat.Kind
+}
+
+// madeAs are the steps by which an item becomes what op was to create.
+func madeAs(op *plan.Op, id manifest.FileID, s remote.State) (steps []manifest.Step) {
+	if op.Kind == plan.CreateFolder {
+		dir := op.Dir.New.Folder
+		dir.FileID = id
+		dir.Flags &^= manifest.Lost
+		return []manifest.Step{{Kind: manifest.PutFolder, Dir: dir, Reason: manifest.EndMoved}}
+	}
+	if old := op.File.Old; old != nil {
+		steps = append(steps, manifest.Step{Kind: manifest.Drop, Folder: old.In.ID, Entry: old.Entry, Reason: manifest.EndLost})
+	}
+	e := asOnDrive(op.File.New.Entry, id, s)
+	e.Flags &^= manifest.Lost
+	return append(steps, manifest.Step{Kind: manifest.Put, Folder: op.Parent, Entry: e, Reason: manifest.EndModified})
 }
