@@ -4,6 +4,8 @@ import (
 	"errors"
 	"path/filepath"
 	"reflect"
+	"slices"
+	"strings"
 	"sync/atomic"
 
 	"github.com/autocloudbackup/acb/internal/backup"
@@ -69,7 +71,7 @@ func (m *model) second() *world {
 	return &world{
 		t: m.t, dir: m.dir, sources: m.sources, manifest: filepath.Join(m.spare.dir, "manifest.db"), srv: m.srv,
 		limits: m.limits, settle: m.settle, now: m.now, signIn: m.signIn, copyLimit: m.copyLimit,
-		binding: m.binding, checkDrive: m.checkDrive, fake: m.fake,
+		binding: m.binding, checkDrive: m.checkDrive, fake: m.fake, log: m.log,
 	}
 }
 
@@ -81,6 +83,7 @@ func (m *model) useSpare() {
 	m.out.after(m.settle)
 	m.giveUpSessions() // the copy may know nothing of them
 	second := m.second()
+	m.spare.stale = m.spare.stale || m.spare.half && m.wasOutrun(second)
 	if m.rng.IntN(2) == 0 {
 		second.binding.Machine += "'"
 	}
@@ -97,6 +100,19 @@ func (m *model) useSpare() {
 	m.spare.stale = !reflect.DeepEqual(before, m.spare.drive)
 	m.restore(now)
 	m.binding = second.binding
+}
+
+// wasOutrun reports whether the run in whose middle a copy was made has come to
+// its last batch after all.
+func (m *model) wasOutrun(second *world) bool {
+	m.t.Helper()
+	known := strings.Fields(second.known("gens"))
+	for key := range m.host().AppProps {
+		if gen, ok := strings.CutPrefix(key, "acb.g."); ok && !slices.Contains(known, gen) {
+			return true
+		}
+	}
+	return false
 }
 
 // takesOver has the copy make a run, and reports whether it goes on in the
@@ -155,7 +171,7 @@ func (m *model) takesOver(second *world) bool {
 
 // removeStrange removes what a copy that was made in the middle of a run cannot
 // know of: the original has made it afterwards, and by now it is not on disk
-// any more. Verify lists it.
+// any more, or another thing has come there, or moved there. Verify lists it.
 func (m *model) removeStrange(second *world) {
 	m.t.Helper()
 	disk := m.onDisk()
@@ -163,7 +179,7 @@ func (m *model) removeStrange(second *world) {
 		if !d.What.Has(backup.Extra | backup.Duplicate) {
 			continue
 		}
-		if _, there := disk[string(d.Path)]; there {
+		if kind := map[string]manifest.Kind{"f": manifest.File, "l": manifest.Symlink, "d": manifest.Dir}[disk[string(d.Path)].kind]; kind == d.Now.Kind && !d.What.Has(backup.Duplicate) {
 			m.t.Errorf("the copy has not taken in %s", d.Path)
 		}
 		m.hand.say("-- the user removes %s", d.Path)

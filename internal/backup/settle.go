@@ -84,8 +84,9 @@ func (r *run) goesOn(in manifest.Intent, s remote.State) bool {
 }
 
 // settledFolders returns the folders that files and folders were to be put
-// into, as the manifest and Drive have them. One that is not there any more,
-// although others have moved something out of it that is, is lost.
+// into, as the manifest and Drive have them. One that others have deleted, but
+// for what they moved out of it before, is lost; one that they have put into the
+// trash goes on only for the sake of that.
 func (r *run) settledFolders(intents []manifest.Intent, states States) (map[manifest.FolderID]manifest.FileID, error) {
 	lay, err := knownLayout(r.Store)
 	if err != nil {
@@ -248,7 +249,7 @@ func idOf(in manifest.Intent) manifest.FileID {
 func settled(in manifest.Intent, s remote.State, folders map[manifest.FolderID]manifest.FileID) (manifest.Step, bool) {
 	if in.Kind == manifest.CreateFolder {
 		dir := in.NewFolder
-		if s.Absent || s.Explicit {
+		if s.Absent {
 			dir.Flags |= manifest.Lost
 		}
 		return manifest.Step{Kind: manifest.PutFolder, Dir: dir}, folders[dir.ID] != ""
