@@ -172,3 +172,19 @@ func (e *editor) precious(dir string) bool {
 	}
 	return false
 }
+
+// inhabit sees to it that no root is empty: a guard holds trashes of one back.
+func (e *editor) inhabit() error {
+	for _, root := range e.roots {
+		list, err := os.ReadDir(root)
+		if err == nil && len(list) == 0 {
+			path := e.free(root)
+			e.say("write %s, lest nothing is left", path)
+			err = os.WriteFile(path, fmt.Appendf(nil, "left in %s", root), 0o644)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

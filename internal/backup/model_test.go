@@ -91,6 +91,7 @@ func (m *model) round(seed uint64) {
 
 func (m *model) undisturbed() {
 	m.t.Helper()
+	m.must(m.hand.inhabit())
 	m.out.after(m.settle)
 	m.hand.say("-- undisturbed")
 	before := m.standing()

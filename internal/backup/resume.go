@@ -67,6 +67,8 @@ func (r *run) resume() error {
 		case plan.Upload, plan.Copy:
 			in = byPlace[place{op.Parent, op.Name}]
 			switch {
+			case by != placeOnly && op.Kind == plan.Copy:
+				return nil // what it is a copy of goes on
 			case by == looks:
 				in = byLook[lookOf(op.Stat)]
 			case by == both && in != nil && (in.Session.Address == "" || lookOf(in.Session.Stat) != lookOf(op.Stat)):

@@ -235,6 +235,26 @@ func TestHalfSentMovedToBegun(t *testing.T) {
 	w.quiet()
 }
 
+// TestHalfSentCopied copies a half-sent file on disk: of the two, one goes on in
+// the session, and Drive copies the other.
+func TestHalfSentCopied(t *testing.T) {
+	for _, name := range []string{"docs/a", "docs/z"} {
+		w := newWorld(t, drivetest.Options{}, "docs")
+		w.write("docs/big", big("new!"))
+		w.killAtChunk(1)
+		info, err := os.Stat(w.path("docs/big"))
+		w.must(err)
+		w.write(name, big("new!"))
+		w.must(os.Chtimes(w.path(name), time.Time{}, info.ModTime()))
+		w.ok()
+		w.compare()
+		if got := w.srv.Stats().ContentIn; got != bigSize {
+			t.Errorf("%s: %d bytes were sent", name, got)
+		}
+		w.quiet()
+	}
+}
+
 // TestHalfSentIgnored has a rule hide a half-sent file: it is given up.
 func TestHalfSentIgnored(t *testing.T) {
 	w := newWorld(t, drivetest.Options{}, "docs")
