@@ -7,20 +7,21 @@ import (
 	"os"
 	"strings"
 
+	"github.com/autocloudbackup/acb/internal/backup"
 	"github.com/autocloudbackup/acb/internal/config"
 	"github.com/autocloudbackup/acb/internal/lock"
+	"github.com/autocloudbackup/acb/remote/auth"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
-// The exit codes that need no run; the others are a Summary's. Source: design §6.
+// The exit codes that need no run; the others are a backup.Condition's. Source: design §6.
 const (
 	exitFatal       = 1
 	exitUsage       = 2
 	exitPartial     = 3
 	exitHeldBack    = 4
 	exitSignIn      = 5
-	exitQuota       = 6
 	exitLocked      = 11
 	exitInterrupted = 130
 )
@@ -72,22 +73,28 @@ func (e *exitError) Unwrap() error { return e.err }
 
 // exit gives err the code that its kind calls for.
 func exit(err error) error {
-	var problems config.Problems
-	var held *lock.HeldError
 	var code *exitError
+	var problems config.Problems
+	var credentials *auth.CredentialsError
+	var host *backup.HostChoiceError
+	var foreign *backup.ForeignChoiceError
+	var held *lock.HeldError
+	var dead *auth.DeadError
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &code):
 		return err
-	case errors.As(err, &problems):
+	case errors.As(err, &problems), errors.As(err, &credentials), errors.As(err, &host), errors.As(err, &foreign):
 		return &exitError{exitUsage, err}
 	case errors.As(err, &held):
 		return &exitError{exitLocked, err}
+	case errors.As(err, &dead):
+		return &exitError{exitSignIn, err}
 	case errors.Is(err, context.Canceled):
 		return &exitError{exitInterrupted, errors.New("interrupted")}
 	}
-	return &exitError{exitFatal, err}
+	return &exitError{backup.ConditionOf(err).ExitCode(), err}
 }
 
 func (a *app) root() *cobra.Command {

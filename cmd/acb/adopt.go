@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/autocloudbackup/acb/internal/backup"
 	"github.com/autocloudbackup/acb/remote"
 	"github.com/spf13/cobra"
 )
@@ -72,16 +71,10 @@ func (a *app) adopt(ctx context.Context) error {
 		fmt.Fprintf(a.out, "state folder %s\n", s.config.State)
 	}
 	var stale *remote.GenError
-	var client *backup.ClientError
-	var account *backup.AccountError
 	switch {
 	case errors.As(err, &stale):
 		return &exitError{exitHeldBack, errors.New("another copy of this state folder has changed the backup since, so this one does not know all of it: " +
 			"bring the newest copy here and adopt that one, or begin a backup of its own with another state folder and [drive] host")}
-	case errors.As(err, &client):
-		return &exitError{exitHeldBack, err}
-	case errors.As(err, &account):
-		return &exitError{exitSignIn, err}
 	case err != nil:
 		return err
 	case found.Moved:

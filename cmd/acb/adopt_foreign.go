@@ -34,11 +34,7 @@ func (a *app) adoptForeign(ctx context.Context, f foreignFlags) error {
 		return &exitError{exitUsage, errors.New("[drive] endpoint is the built-in look-alike, which has no other client")}
 	}
 	s, err := a.openAs("acb manifest adopt", func(cfg *config.Config, line *remote.Line) (*http.Client, *auth.Source, error) {
-		err := backup.MayCopyForeign(manifestFile(cfg))
-		if own := new(backup.OwnBackupError); errors.As(err, &own) {
-			err = &exitError{exitHeldBack, err}
-		}
-		if err != nil {
+		if err := backup.MayCopyForeign(manifestFile(cfg)); err != nil {
 			return nil, nil, err
 		}
 		return a.signInOnce(ctx, cfg, line, f.noBrowser)
@@ -49,12 +45,12 @@ func (a *app) adoptForeign(ctx context.Context, f foreignFlags) error {
 	defer s.Close()
 	host, err := backup.FindForeign(ctx, s.Drive, s.config.Drive.Folder, cmp.Or(f.host, s.config.Drive.Host), f.from)
 	if err != nil {
-		return signInNeeded(err)
+		return err
 	}
 	a.say("listing %s", plain(host.Folder+"/"+host.Name))
 	tree, err := s.ReadForeign(ctx, host)
 	if err != nil {
-		return signInNeeded(err)
+		return err
 	}
 	todo, sum, err := s.PlanForeign(tree)
 	if err != nil {
@@ -83,7 +79,7 @@ func (a *app) adoptForeign(ctx context.Context, f foreignFlags) error {
 func (a *app) showForeign(ctx context.Context, s *session, host remote.Host, todo *plan.Plan, sum *backup.Summary) (string, error) {
 	account, err := s.Drive.Account(ctx)
 	if err != nil {
-		return "", signInNeeded(err)
+		return "", err
 	}
 	var files, folders, bytes int64
 	for _, stage := range todo.Stages {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -95,10 +94,6 @@ func (a *app) signedIn(cfg *config.Config, line *remote.Line, dryRun bool) (*htt
 	}
 	if dryRun {
 		return &http.Client{Transport: refusing{err}}, nil, nil
-	}
-	var dead *auth.DeadError
-	if errors.As(err, &dead) {
-		err = &exitError{exitSignIn, err}
 	}
 	return nil, nil, err
 }

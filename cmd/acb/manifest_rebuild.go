@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -87,14 +86,14 @@ func (a *app) rebuild(ctx context.Context, host string, yes bool) error {
 	built := file + ".rebuilt"
 	made, err := r.Build(ctx, found, built)
 	if err != nil {
-		return signInNeeded(err)
+		return err
 	}
 	kept, err := r.Install(ctx, built, file)
 	if kept != "" {
 		a.say("what was there is now %s", plain(kept))
 	}
 	if err != nil {
-		return signInNeeded(err)
+		return err
 	}
 	a.reportRebuilt(made)
 	return nil
@@ -113,20 +112,11 @@ func (a *app) finding(ctx context.Context, s *session, wish backup.HostWish) (*b
 	r.Drive = drive
 	found, err := backup.FindHost(ctx, drive, wish)
 	if err != nil {
-		return nil, found, signInNeeded(err)
+		return nil, found, err
 	}
 	drive.Become(found.Installation)
 	r.Binding = backup.Binding{Machine: a.machine(found.Installation), Client: s.binding.Client}
 	return r, found, nil
-}
-
-// signInNeeded gives an error that a sign-in mends the code of that.
-func signInNeeded(err error) error {
-	var e *remote.Error
-	if errors.As(err, &e) && e.Class == remote.Auth {
-		return &exitError{exitSignIn, err}
-	}
-	return err
 }
 
 // reportRebuilt says what was made, and what was left.

@@ -42,7 +42,7 @@ func (a *app) openHost(ctx context.Context, host string) (v *viewing, err error)
 	file := filepath.Join(dir, "manifest.db")
 	made, err := r.Build(ctx, found, file)
 	if err != nil {
-		return nil, signInNeeded(err)
+		return nil, err
 	}
 	a.tellLeft(made.Left)
 	if v.known, err = manifest.OpenReader(file); err != nil {

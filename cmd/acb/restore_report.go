@@ -13,7 +13,6 @@ import (
 
 	"github.com/autocloudbackup/acb/internal/restore"
 	"github.com/autocloudbackup/acb/internal/runlog"
-	"github.com/autocloudbackup/acb/remote"
 )
 
 // restoreNarrator tells of each file as it ends.
@@ -40,12 +39,7 @@ func (a *app) finishRestore(sum *restore.Summary, err error, f restoreFlags) err
 	} else {
 		a.reportRestore(sum, f, err)
 	}
-	var e *remote.Error
 	switch {
-	case errors.As(err, &e) && e.Class == remote.Auth:
-		return &exitError{exitSignIn, err}
-	case errors.As(err, &e) && e.Class == remote.DailyCap:
-		return &exitError{exitQuota, err}
 	case err != nil:
 		return err
 	case !sum.Complete():

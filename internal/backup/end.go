@@ -166,12 +166,6 @@ func also(err, more error) error {
 
 // condition puts into the summary what err means for the user.
 func (r *run) condition(ctx context.Context, err error) error {
-	var gen *remote.GenError
-	var answer *remote.Error
-	var account *AccountError
-	var machine *MachineError
-	var client *ClientError
-	var rolled *RolledBackError
 	err = r.orRolledBack(err)
 	switch {
 	case err == nil:
@@ -179,15 +173,8 @@ func (r *run) condition(ctx context.Context, err error) error {
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		r.sum.add(Interrupted)
 		return nil
-	case errors.As(err, &answer) && answer.Class == remote.Auth, errors.As(err, &account):
-		r.sum.add(SignIn)
-	case errors.As(err, &answer) && answer.Class == remote.DailyCap:
-		r.sum.add(QuotaMet)
-	case errors.As(err, &gen), errors.As(err, &rolled), errors.As(err, &machine), errors.As(err, &client):
-		r.sum.add(HeldBack)
-	default:
-		r.sum.add(Fatal)
 	}
+	r.sum.add(ConditionOf(err))
 	r.Log.Error("run", "error", err)
 	return err
 }

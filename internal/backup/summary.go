@@ -1,11 +1,13 @@
 package backup
 
 import (
+	"errors"
 	"slices"
 	"time"
 
 	"github.com/autocloudbackup/acb/internal/plan"
 	"github.com/autocloudbackup/acb/manifest"
+	"github.com/autocloudbackup/acb/remote"
 	"github.com/autocloudbackup/acb/scan"
 )
 
@@ -128,10 +130,42 @@ func (s *Summary) complete() bool {
 
 // ExitCode returns the code of the gravest condition, or 0.
 func (s *Summary) ExitCode() int {
+	if len(s.Conditions) == 0 {
+		return 0
+	}
+	return s.Conditions[0].ExitCode()
+}
+
+// ExitCode returns what a program ends with that met c.
+func (c Condition) ExitCode() int {
 	for _, e := range exitCodes {
-		if slices.Contains(s.Conditions, e.Condition) {
+		if e.Condition == c {
 			return e.code
 		}
 	}
 	return 0
+}
+
+// ConditionOf returns what an error means that ended a run or a command, as
+// long as nobody interrupted it.
+func ConditionOf(err error) Condition {
+	var class remote.Class
+	if answer := new(remote.Error); errors.As(err, &answer) {
+		class = answer.Class
+	}
+	var account *AccountError
+	var gen *remote.GenError
+	var rolled *RolledBackError
+	var machine *MachineError
+	var client *ClientError
+	var own *OwnBackupError
+	switch {
+	case class == remote.Auth, errors.As(err, &account):
+		return SignIn
+	case class == remote.StorageFull, class == remote.ItemsFull, class == remote.DailyCap:
+		return QuotaMet
+	case errors.As(err, &gen), errors.As(err, &rolled), errors.As(err, &machine), errors.As(err, &client), errors.As(err, &own):
+		return HeldBack
+	}
+	return Fatal
 }

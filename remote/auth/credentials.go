@@ -96,23 +96,41 @@ type clientJSON struct {
 	TokenURI     string `json:"token_uri"`
 }
 
-// LoadCredentials reads a credentials file. Its errors name the file, what is
-// wrong with it and where a right one comes from. A service account key that
-// others can read is refused: it is all that is needed to be that account.
+// A CredentialsError is a credentials file that acb cannot work with.
+type CredentialsError struct{ Err error }
+
+// Error names the file and what is wrong with it.
+func (e *CredentialsError) Error() string { return "read credentials: " + e.Err.Error() }
+
+// Unwrap returns what is wrong.
+func (e *CredentialsError) Unwrap() error { return e.Err }
+
+// LoadCredentials reads a credentials file. Its errors, each a
+// [*CredentialsError], name the file, what is wrong with it and where a right
+// one comes from. A service account key that others can read is refused: it is
+// all that is needed to be that account.
 func LoadCredentials(file string) (*Credentials, error) {
+	c, err := readCredentials(file)
+	if err != nil {
+		return nil, &CredentialsError{err}
+	}
+	return c, nil
+}
+
+func readCredentials(file string) (*Credentials, error) {
 	b, private, err := readSmall(file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("read credentials: no file %s; %s", file, where)
+		return nil, fmt.Errorf("no file %s; %s", file, where)
 	case err != nil:
-		return nil, fmt.Errorf("read credentials: %w", err)
+		return nil, err
 	}
 	c, err := parseCredentials(b)
 	if err != nil {
-		return nil, fmt.Errorf("read credentials %s: %w", file, err)
+		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	if c.Kind == ServiceAccount && private != nil {
-		return nil, fmt.Errorf("read credentials: %w", private)
+		return nil, private
 	}
 	c.File = file
 	return c, nil
