@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"runtime/debug"
 	"sync"
@@ -16,9 +17,12 @@ const (
 	collectTime = 50 * time.Millisecond
 )
 
-// collected calls f with what it writes to stdout collected. All of that has
-// been written when collected returns; that it could not be is an error.
-func (a *app) collected(f func() error) error {
+// telling calls f, which only tells, with what it writes to stdout collected.
+// All of that has been written when telling returns; that it could not be is an
+// error. An interrupt ends the process on the spot: there is nothing to finish,
+// and who reads along may have stopped reading.
+func (a *app) telling(ctx context.Context, f func() error) error {
+	defer context.AfterFunc(ctx, a.quit)()
 	c := &collector{to: bufio.NewWriterSize(a.out, collectSize), quit: make(chan struct{})}
 	out := a.out
 	a.out = c

@@ -28,7 +28,7 @@ func TestCollected(t *testing.T) {
 		out := new(counted)
 		a := &app{out: out}
 		wrong := errors.New("wrong")
-		err := a.collected(func() error {
+		err := a.telling(t.Context(), func() error {
 			fmt.Fprintln(a.out, "first")
 			time.Sleep(collectTime + 1)
 			synctest.Wait()
@@ -56,7 +56,7 @@ func (full) Write([]byte) (int, error) { return 0, errors.New("no space") }
 // TestCollectedInVain: what could not be written was not told.
 func TestCollectedInVain(t *testing.T) {
 	a := &app{out: full{}}
-	err := a.collected(func() error {
+	err := a.telling(t.Context(), func() error {
 		fmt.Fprintln(a.out, "line")
 		return nil
 	})

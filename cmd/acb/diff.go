@@ -36,6 +36,11 @@ func (a *app) diff(ctx context.Context, args []string, asJSON bool) error {
 	if len(args) == 0 {
 		return a.scan(ctx, scanFlags{dryRun: true, json: asJSON})
 	}
+	return a.telling(ctx, func() error { return a.diffRuns(args, asJSON) })
+}
+
+// diffRuns tells what changed between two runs.
+func (a *app) diffRuns(args []string, asJSON bool) error {
 	_, known, err := a.read()
 	if err != nil {
 		return err

@@ -35,8 +35,8 @@ until which it was there. It works while a backup runs, and sends nothing.
   acb find '*.jpg' --in ~/Photos
   acb find 'letters/*.odt' --gone`,
 		Args: cobra.MinimumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			return a.collected(func() error { return a.find(f, args) })
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.telling(cmd.Context(), func() error { return a.find(f, args) })
 		},
 	}
 	fl := cmd.Flags()

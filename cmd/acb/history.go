@@ -26,8 +26,8 @@ is told too.
 		Example: `  acb history ~/Documents/thesis.odt
   acb restore ~/Documents/thesis.odt --to /tmp --at 17`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			return a.collected(func() error { return a.history(args[0], asJSON) })
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.telling(cmd.Context(), func() error { return a.history(args[0], asJSON) })
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a line")

@@ -32,8 +32,8 @@ a backup runs, and sends nothing.
 		Example: `  acb log
   acb log 17`,
 		Args: cobra.MaximumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			return a.collected(func() error { return a.log(args, n, asJSON) })
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.telling(cmd.Context(), func() error { return a.log(args, n, asJSON) })
 		},
 	}
 	cmd.Flags().IntVarP(&n, "number", "n", 20, "how many runs")

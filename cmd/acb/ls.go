@@ -34,8 +34,8 @@ works while a backup runs, and sends nothing.
 		Example: `  acb ls -l ~/Documents
   acb ls --at "2026-11-20 18:00" ~/Photos
   acb ls --json ~/Documents/thesis.odt   size, sums, versions, link`,
-		RunE: func(_ *cobra.Command, args []string) error {
-			return a.collected(func() error { return a.ls(f, args) })
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.telling(cmd.Context(), func() error { return a.ls(f, args) })
 		},
 	}
 	fl := cmd.Flags()
@@ -101,14 +101,7 @@ func (l *lister) list(p manifest.Path) error {
 	case file != nil:
 		return l.file(p, *file)
 	case l.flags.recursive:
-		return l.view.Walk(dir.ID, func(at manifest.Path, d manifest.FolderVersion, files []manifest.Version) error {
-			if at != p {
-				if err := l.folder(at, d); err != nil {
-					return err
-				}
-			}
-			return l.files(at, files)
-		})
+		return l.below(p, dir.ID)
 	}
 	folders, err := l.view.Folders(dir.ID)
 	if err != nil {
@@ -126,6 +119,18 @@ func (l *lister) list(p manifest.Path) error {
 	return l.files(p, files)
 }
 
+// below lists all that was in a folder at p, and further down.
+func (l *lister) below(p manifest.Path, id manifest.FolderID) error {
+	return l.view.Walk(id, func(at manifest.Path, d manifest.FolderVersion, files []manifest.Version) error {
+		if at != p {
+			if err := l.folder(at, d); err != nil {
+				return err
+			}
+		}
+		return l.files(at, files)
+	})
+}
+
 // tops lists the topmost folders and files that are backed up for themselves.
 func (l *lister) tops() error {
 	var down func(p manifest.Path, id manifest.FolderID) error
@@ -140,6 +145,9 @@ func (l *lister) tops() error {
 				err = down(at, d.ID)
 			} else {
 				err = l.folder(at, d)
+				if err == nil && l.flags.recursive {
+					err = l.below(at, d.ID)
+				}
 			}
 			if err != nil {
 				return err
@@ -246,87 +254,4 @@ func (l *lister) put(e jsonEntry) error {
 		return fmt.Errorf("write output: %w", err)
 	}
 	return nil
-}
-
-// A jsonEntry is a file or folder as it is backed up.
-type jsonEntry struct {
-	Type     string     `json:"type"` // "file", "symlink" or "folder"
-	Path     string     `json:"path"`
-	Size     *int64     `json:"size,omitempty"` // bytes
-	Modified *time.Time `json:"modified"`
-	Mode     string     `json:"mode"`
-	BLAKE3   string     `json:"blake3,omitempty"`
-	MD5      string     `json:"md5,omitempty"`
-	ID       string     `json:"id"`
-	Revision string     `json:"revision,omitempty"`
-	Link     string     `json:"link"`
-	Since    int64      `json:"since_run"`
-	Until    int64      `json:"until_run,omitempty"`
-	Ended    string     `json:"ended,omitempty"` // why, if it is not there any more
-	Kept     string     `json:"kept,omitempty"`  // what Drive should still have of it
-	Versions int        `json:"versions,omitempty"`
-	Flags    []string   `json:"flags,omitempty"`
-}
-
-func entryJSON(p manifest.Path, v manifest.Version) jsonEntry {
-	e := jsonEntry{
-		Type: v.Kind.String(), Path: exact(p), Size: &v.Size, Modified: moment(v.ModTime), Mode: fmt.Sprintf("%04o", v.Mode),
-		ID: string(v.FileID), Revision: v.HeadRevision, Link: fileLink(v.FileID), Since: int64(v.From), Flags: flagNames(v.Flags),
-	}
-	if !v.Hash.IsZero() {
-		e.BLAKE3 = v.Hash.String()
-	}
-	if !v.MD5.IsZero() {
-		e.MD5 = v.MD5.String()
-	}
-	if v.To != manifest.Now {
-		e.Until, e.Ended = int64(v.To), string(v.Reason)
-	}
-	return e
-}
-
-// moment returns a stored time, nil for none.
-func moment(ns int64) *time.Time {
-	if ns == 0 {
-		return nil
-	}
-	t := time.Unix(0, ns).UTC()
-	return &t
-}
-
-// fileLink is where a browser shows a file. Source: Drive's webViewLink of
-// files that are no Google documents.
-func fileLink(id manifest.FileID) string {
-	return "https://drive.google.com/file/d/" + string(id) + "/view"
-}
-
-// folderLink is where a browser shows a folder. Source: likewise.
-func folderLink(id manifest.FileID) string {
-	return "https://drive.google.com/drive/folders/" + string(id)
-}
-
-// modeText writes a mode as ls does, without the rarer bits.
-func modeText(kind string, mode uint32) string {
-	const letters = "rwxrwxrwx"
-	text := []byte(letters)
-	for i := range text {
-		if mode&(1<<(8-i)) == 0 {
-			text[i] = '-'
-		}
-	}
-	return kind + string(text)
-}
-
-// flagNames says what is special about an entry.
-func flagNames(f manifest.Flags) []string {
-	var names []string
-	for _, n := range []struct {
-		flag manifest.Flags
-		name string
-	}{{manifest.Retired, "retired"}, {manifest.Pinned, "pinned"}, {manifest.Lost, "lost"}} {
-		if f.Has(n.flag) {
-			names = append(names, n.name)
-		}
-	}
-	return names
 }

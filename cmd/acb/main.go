@@ -41,10 +41,11 @@ func start(now func() time.Time, machine func(purpose string) string) int {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, stopSignals...)
 	defer signal.Stop(signals)
-	ctx, stop := interruptible(context.Background(), signals, func() { os.Exit(exitInterrupted) })
+	quit := func() { os.Exit(exitInterrupted) }
+	ctx, stop := interruptible(context.Background(), signals, quit)
 	defer stop()
 	return acb(ctx, &app{
-		args: os.Args[1:], in: os.Stdin, out: os.Stdout, err: os.Stderr, now: now, machine: machine,
+		args: os.Args[1:], in: os.Stdin, out: os.Stdout, err: os.Stderr, now: now, machine: machine, quit: quit,
 	})
 }
 
@@ -55,6 +56,7 @@ type app struct {
 	out, err io.Writer
 	now      func() time.Time
 	machine  func(purpose string) string // tells machines apart, see machine.ID
+	quit     func()                      // ends the process as interrupted
 
 	configFile string
 	bwlimit    bwlimitFlag

@@ -38,12 +38,12 @@ record. It changes nothing, asks nobody, and works while a backup runs.
 
 ` + exitCodesHelp,
 		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := a.stateConfig()
 			if err != nil {
 				return err
 			}
-			return a.checkManifest(manifestFile(cfg))
+			return a.telling(cmd.Context(), func() error { return a.checkManifest(manifestFile(cfg)) })
 		},
 	}
 }
