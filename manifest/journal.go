@@ -27,11 +27,12 @@ type Intent struct {
 	Name   string
 	FileID FileID // reserved, or of the file to be updated
 	Stat   Stat   // of the content to be sent
-	Hour   int32  // CreateFile: when the id was reserved, in hours since 1970
+	Hour   int32  // of what creates: when the id was reserved, in hours since 1970
+	Late   bool   // likewise: nobody goes on with it, but it may still arrive
 
 	Flags        Flags   // the entry's, to be
 	HeadRevision string  // UpdateFile: the revision that is to be replaced
-	NewFolder    Folder  // CreateFolder: all of it; Folder, Name, FileID and Stat are then not used
+	NewFolder    Folder  // CreateFolder: the folder; Folder, Name, FileID and Stat are then not used
 	Change       Step    // ChangeItem: what its acknowledgement changes; Folder, Name and Stat are then not used
 	Session      Session // CreateFile and UpdateFile: what was sent of the content, if that takes more than one request
 }

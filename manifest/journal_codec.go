@@ -5,13 +5,20 @@ import (
 	"math"
 )
 
+// lateBit marks the kind of an intent that is late.
+const lateBit = 0x80
+
 // encode returns room for a record's head, and the intent.
 func (in *Intent) encode() []byte {
 	b := make([]byte, recordHead, 256)
-	b = append(b, byte(in.Kind))
+	kind := byte(in.Kind)
+	if in.Late {
+		kind |= lateBit
+	}
+	b = append(b, kind)
 	switch in.Kind {
 	case CreateFolder:
-		return appendFolder(b, &in.NewFolder)
+		return binary.AppendUvarint(appendFolder(b, &in.NewFolder), uint64(in.Hour))
 	case ChangeItem:
 		b = appendString(b, string(in.FileID))
 		return in.Change.append(b)
@@ -25,10 +32,13 @@ func (in *Intent) encode() []byte {
 
 func (in *Intent) decode(body []byte) bool {
 	d := decoder{rest: body}
-	in.Kind = IntentKind(d.byte())
+	kind := d.byte()
+	in.Kind, in.Late = IntentKind(kind&^lateBit), kind&lateBit != 0
 	switch in.Kind {
 	case CreateFolder:
-		in.NewFolder = d.folder()
+		if in.NewFolder = d.folder(); len(d.rest) > 0 { // journals once had no hour there
+			in.Hour = int32(d.uvarint())
+		}
 	case ChangeItem:
 		in.FileID = FileID(d.string())
 		return d.step(&in.Change) && len(d.rest) == 0

@@ -99,9 +99,9 @@ func TestIntents(t *testing.T) {
 		Stat: Stat{Kind: File, Mode: 0o600, Size: 1 << 40, ModTime: -5, CTime: 6, Inode: 7}, Sent: 1 << 20, SentHash: Hash{1},
 	}
 	intents := []Intent{
-		{Kind: CreateFile, Folder: Root, Name: "\xffa", FileID: "1", Stat: file("", "").Stat, Hour: 20_000},
+		{Kind: CreateFile, Folder: Root, Name: "\xffa", FileID: "1", Stat: file("", "").Stat, Hour: 20_000, Late: true},
 		{Kind: UpdateFile, Folder: Root, Name: "b", Flags: Pinned, FileID: "2", Stat: file("", "").Stat, HeadRevision: "head=", Session: session},
-		{Kind: CreateFolder, NewFolder: Folder{ID: 50, Parent: Root, Name: "d", FileID: "3", FS: 4, Mode: 0o700, Inode: 1 << 63, Birth: -1, ModTime: 7, Flags: Prefix}},
+		{Kind: CreateFolder, Hour: 20_000, NewFolder: Folder{ID: 50, Parent: Root, Name: "d", FileID: "3", FS: 4, Mode: 0o700, Inode: 1 << 63, Birth: -1, ModTime: 7, Flags: Prefix}},
 	}
 	if err := s.Begin(intents); err != nil {
 		t.Fatal(err)

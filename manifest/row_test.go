@@ -183,7 +183,7 @@ func TestFormat(t *testing.T) {
 		t.Fatal(err)
 	}
 	st := Step{Kind: Move, Folder: 5, Entry: list[1], OldFolder: 6, OldName: "c", Reason: EndMoved}
-	in := Intent{Kind: CreateFolder, NewFolder: Folder{ID: 9, Parent: 5, Name: "d", FileID: "3", Flags: Prefix, FS: 2, Mode: 0o755, Inode: 8, Birth: 1, ModTime: 2}}
+	in := Intent{Kind: CreateFolder, Hour: 20_000, Late: true, NewFolder: Folder{ID: 9, Parent: 5, Name: "d", FileID: "3", Flags: Prefix, FS: 2, Mode: 0o755, Inode: 8, Birth: 1, ModTime: 2}}
 	half := Intent{Kind: CreateFile, Folder: 5, Name: "a", FileID: "1", Stat: list[0].Stat, Hour: 20_000, Session: Session{
 		Address: "/u?upload_id=A", FileID: "1", Parent: "p", Name: "b", Hash: Hash{4}, Begun: 3, Stat: list[0].Stat, Sent: 256, SentHash: Hash{5},
 	}}
@@ -195,7 +195,7 @@ func TestFormat(t *testing.T) {
 		"files":    {hot, "014c2529a6025905612e747874ac028080a0f6f4acdbe01ba403c0b8029a012e0162051204ff039180a0f6f4acdbe01b"},
 		"contents": {packContents(5, list), "01daedb2fb020715d406c2fbff71cb300630423d010200000000000000000000000000000000000000000000000000000000000003000000000000000000000000000000080003d800"},
 		"step":     {sealed(1, st.append(make([]byte, recordHead))), "01f739c6cd03056d6f766564057e0162059280a0f6f4acdbe01b04ff03c0b8029180a0f6f4acdbe01b9c010403d80008060163"},
-		"intent":   {sealed(1, in.encode()), "0107922cd10309051002ed03080102016403dc"},
+		"intent":   {sealed(1, in.encode()), "01ed1dbf6c8309051002ed03080102016403dca09c01"},
 	} {
 		if got := hex.EncodeToString(tt.got); got != tt.want {
 			t.Errorf("%s:\n got %s\nwant %s", name, got, tt.want)

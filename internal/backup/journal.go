@@ -78,7 +78,10 @@ func (j *journal) Begin(ops []*plan.Op) error {
 func (j *journal) intentOf(op *plan.Op) manifest.Intent {
 	b := j.intents[op]
 	before := b.seq
-	in := manifest.Intent{Seq: before, Folder: op.Parent, Name: op.Name, FileID: op.FileID, Stat: op.Stat}
+	if b.hour == 0 {
+		b.hour = hour(j.Scan.Now())
+	}
+	in := manifest.Intent{Seq: before, Folder: op.Parent, Name: op.Name, FileID: op.FileID, Stat: op.Stat, Hour: b.hour}
 	if b.session != nil && b.session.FileID == op.FileID {
 		in.Session = *b.session
 	}
@@ -91,10 +94,7 @@ func (j *journal) intentOf(op *plan.Op) manifest.Intent {
 		in.NewFolder.FileID = op.FileID
 		in.NewFolder.Flags &^= manifest.Lost
 	case plan.Copy, plan.Upload:
-		in.Kind, in.Hour = manifest.CreateFile, b.hour
-		if in.Hour == 0 {
-			in.Hour = hour(j.Scan.Now())
-		}
+		in.Kind = manifest.CreateFile
 	case plan.MoveFolder, plan.MoveFile, plan.Patch, plan.TrashFile, plan.TrashFolder:
 		if before == 0 {
 			content := manifest.Content{FileID: op.FileID}

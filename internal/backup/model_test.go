@@ -105,8 +105,10 @@ func (m *model) undisturbed() {
 		m.t.Errorf("%d bytes were sent although Drive had acknowledged them", n)
 	}
 	m.compare()
-	if left := m.intents(); len(left) > 0 {
-		m.t.Errorf("the journal still holds %v", left)
+	for _, in := range m.intents() {
+		if !in.Late {
+			m.t.Errorf("the journal still holds %v", in)
+		}
 	}
 	m.checkDrive = 0
 	m.quiet()

@@ -15,7 +15,12 @@ import (
 // doubled. Source: design §3.5.
 const idHours = 24
 
-// A place is where a file goes.
+// lateHours is how long after it was begun Drive is asked for the last time
+// what became of a create that nobody goes on with: it may have arrived late,
+// or not have been seen at once. Drive names no time.
+const lateHours = 2
+
+// A place is where a file or a folder goes.
 type place struct {
 	folder manifest.FolderID
 	name   string
@@ -39,7 +44,7 @@ const (
 // upload takes over the id that was reserved for it, and what was sent of it
 // in a session. A half-sent file is known again by its looks, best at its
 // place, for it may have been moved; remote proves that it is the same. What
-// else is at a place goes on with the id that was reserved there. What nobody goes on with is forgotten, unless this run has not looked there.
+// else is at a place, folders too, goes on with the id that was reserved there. What nobody goes on with is forgotten, unless this run has not looked there.
 func (r *run) resume() error {
 	if len(r.half) == 0 {
 		return nil
@@ -47,25 +52,33 @@ func (r *run) resume() error {
 	byID := make(map[manifest.FileID]*manifest.Intent)
 	byPlace := make(map[place]*manifest.Intent)
 	byLook := make(map[look]*manifest.Intent)
+	folders := make(map[place]*manifest.Intent)
 	for i := range r.half {
 		in := &r.half[i]
-		if in.Kind == manifest.UpdateFile {
+		switch {
+		case in.Kind == manifest.UpdateFile:
 			byID[in.FileID] = in
 			continue
-		}
-		byPlace[place{in.Folder, in.Name}] = in
-		if in.Session.Address != "" {
+		case in.Kind == manifest.CreateFolder:
+			folders[place{in.NewFolder.Parent, in.NewFolder.Name}] = in
+			continue
+		case in.Session.Address != "":
 			byLook[lookOf(in.Session.Stat)] = in
 		}
+		byPlace[place{in.Folder, in.Name}] = in
 	}
+	was := make(map[manifest.FolderID]manifest.FolderID) // the number that the earlier run gave to a folder
 	taken := make(map[*manifest.Intent]bool)
 	find := func(op *plan.Op, by knownBy) *manifest.Intent {
 		var in *manifest.Intent
+		at := place{cmp.Or(was[op.Parent], op.Parent), op.Name}
 		switch op.Kind {
+		case plan.CreateFolder:
+			in = folders[at]
 		case plan.Update:
 			in = byID[op.FileID]
 		case plan.Upload, plan.Copy:
-			in = byPlace[place{op.Parent, op.Name}]
+			in = byPlace[at]
 			switch {
 			case by != placeOnly && op.Kind == plan.Copy:
 				return nil // what it is a copy of goes on
@@ -79,6 +92,9 @@ func (r *run) resume() error {
 			return nil
 		}
 		taken[in] = true
+		if op.Kind == plan.CreateFolder {
+			was[op.Folder] = in.NewFolder.ID
+		}
 		return in
 	}
 	for _, by := range []knownBy{both, looks, placeOnly} {
@@ -104,7 +120,7 @@ func (j *journal) goOn(op *plan.Op, in *manifest.Intent) {
 	defer j.mu.Unlock()
 	b := begun{seq: in.Seq, hour: in.Hour}
 	if op.Kind.Creates() {
-		op.FileID = in.FileID
+		op.FileID = idOf(*in)
 	}
 	if in.Session.Address != "" {
 		b.session = &in.Session
@@ -113,7 +129,7 @@ func (j *journal) goOn(op *plan.Op, in *manifest.Intent) {
 }
 
 // forget settles what nobody has taken, but for half-sent files in places that
-// this run did not look at.
+// this run did not look at, and what may still arrive.
 func (r *run) forget(taken map[*manifest.Intent]bool) error {
 	known, err := r.Store.Reader()
 	if err != nil {
@@ -121,9 +137,15 @@ func (r *run) forget(taken map[*manifest.Intent]bool) error {
 	}
 	defer known.Close()
 	var seqs []int64
+	var late []manifest.Intent
 	for i := range r.half {
 		in := &r.half[i]
-		if taken[in] {
+		if taken[in] || in.Late && r.early(in) {
+			continue
+		}
+		if in.Kind != manifest.UpdateFile && in.Session.Address == "" && r.early(in) {
+			in.Late = true
+			late = append(late, *in)
 			continue
 		}
 		path, err := pathOf(known, in.Folder, in.Name)
@@ -139,7 +161,18 @@ func (r *run) forget(taken map[*manifest.Intent]bool) error {
 		}
 		seqs = append(seqs, in.Seq)
 	}
-	return r.Store.Settle(seqs...)
+	err = r.Store.Settle(seqs...)
+	if err == nil && len(late) > 0 {
+		err = r.Store.Begin(late)
+	}
+	return err
+}
+
+// early reports whether it is too early to say that what an intent creates will
+// never be on Drive.
+func (r *run) early(in *manifest.Intent) bool {
+	age := hour(r.started) - in.Hour
+	return age >= 0 && age < lateHours
 }
 
 // overlooked reports whether this run cannot say that there is nothing to be

@@ -356,6 +356,56 @@ func TestLateArrival(t *testing.T) {
 	}
 }
 
+// TestMadeUnseen has a run die whose request is carried out, and Drive not show
+// at once what it has made: the next run asks for it in vain. It is met under
+// its id and not doubled; or it is not on disk any more, and trashed some hours
+// later.
+func TestMadeUnseen(t *testing.T) {
+	hidden := drivetest.Fresh404(5)
+	for _, c := range []struct {
+		name       string
+		make, then func(w *world)
+	}{
+		{"file", func(w *world) { w.write("docs/b", "two") }, nil},
+		{"folder", func(w *world) { w.mkdir("docs/b") }, nil},
+		{"folders", func(w *world) { w.write("docs/b/c/d/e", "two"); w.write("docs/b/c/f", "three") }, nil},
+		{"file removed", func(w *world) { w.write("docs/b", "two") }, func(w *world) { w.remove("docs/b") }},
+		{"folders removed", func(w *world) { w.write("docs/b/c/d", "two") }, func(w *world) { w.remove("docs/b") }},
+		{"folder renamed", func(w *world) { w.write("docs/b/c/d", "two") }, func(w *world) { w.rename("docs/b", "docs/g") }},
+		{"folder to file", func(w *world) { w.write("docs/b/c", "two") }, func(w *world) { w.remove("docs/b"); w.write("docs/b", "a file now") }},
+		{"file to folder", func(w *world) { w.write("docs/b", "two") }, func(w *world) { w.remove("docs/b"); w.write("docs/b/c", "a folder now") }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			for n := 0; !t.Failed(); n++ {
+				w := newWorld(t, drivetest.Options{}, "docs")
+				w.write("docs/a", "one")
+				w.ok()
+				c.make(w)
+				if !w.killAt(n, drivetest.Several(drivetest.InBatch(drivetest.Always(hidden)), drivetest.From(n+1, drivetest.Cut), drivetest.Always(hidden))) {
+					break
+				}
+				if c.then != nil {
+					c.then(w)
+				}
+				w.ok()
+				w.quiet()
+				w.now = func() time.Time { return later().Add(3 * time.Hour) }
+				w.ok()
+				w.compare()
+				w.quiet()
+				if left := w.intents(); len(left) > 0 {
+					t.Errorf("the journal still holds %v", left)
+				}
+				if t.Failed() {
+					t.Errorf("killed at request %d", n)
+				}
+				w.srv.Close()
+			}
+		})
+	}
+}
+
 // TestUnheardThenPlannedAgain has an upload fail that Drive has carried out, in
 // a run that plans once more because Drive has lost something else: it is
 // taken over, and not doubled.

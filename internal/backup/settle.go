@@ -15,11 +15,19 @@ import (
 // settle finds out what became of the requests that an interrupted run, or an
 // earlier pass of this one, left without an answer: Drive is asked about their
 // ids, what it has is taken over, and the rest is planned anew. What that can
-// go on with is in half.
+// go on with is in half. What may still arrive is not asked about before it is
+// time.
 func (r *run) settle(ctx context.Context) error {
 	r.half = nil
 	clear(r.journal.intents)
 	intents, err := r.Store.Unsettled()
+	intents = slices.DeleteFunc(intents, func(in manifest.Intent) bool {
+		waits := in.Late && r.early(&in)
+		if waits {
+			r.half = append(r.half, in)
+		}
+		return waits
+	})
 	if err != nil || len(intents) == 0 {
 		return err
 	}
@@ -75,6 +83,8 @@ func (r *run) settle(ctx context.Context) error {
 // or an id that nothing was made under.
 func (r *run) goesOn(in manifest.Intent, s remote.State) bool {
 	switch in.Kind {
+	case manifest.CreateFolder:
+		return s.Absent && hour(r.started)-in.Hour < idHours
 	case manifest.CreateFile:
 		return s.Absent && (in.Session.Address != "" || hour(r.started)-in.Hour < idHours)
 	case manifest.UpdateFile:
