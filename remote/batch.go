@@ -50,7 +50,6 @@ func (d *Drive) send(ctx context.Context, calls []*call, done func(*call)) error
 			continue
 		}
 		d.exchange(ctx, batch)
-		d.renewSignIn(ctx, batch)
 		var again []*call
 		var pause time.Duration
 		for _, c := range batch {
@@ -84,7 +83,7 @@ func (d *Drive) send(ctx context.Context, calls []*call, done func(*call)) error
 // the transport get a new token, or say why there is none.
 func (d *Drive) renewSignIn(ctx context.Context, batch []*call) {
 	refused := func(c *call) bool {
-		return c.err != nil && c.err.Class == Auth && c.err.Status == http.StatusUnauthorized && c.tries.auth == 0
+		return c.err != nil && c.err.Class == Auth && c.err.Status == http.StatusUnauthorized
 	}
 	if !slices.ContainsFunc(batch, refused) {
 		return
@@ -164,6 +163,9 @@ func (d *Drive) exchange(ctx context.Context, batch []*call) {
 		}
 	}
 	d.pace.saw(v, left)
+	if parts != nil {
+		d.renewSignIn(ctx, batch)
+	}
 }
 
 // post sends the batch and reads as many parts of the answer as arrive whole.

@@ -11,6 +11,7 @@ const (
 	retriesRate      = 10 // about eight minutes
 	retriesCap       = 2  // a content refused in the words of the daily cap; about four seconds
 	retriesNotFound  = 3  // a fresh item may be invisible for a moment
+	retriesSignIn    = 7  // about a minute of waiting; a renewed token may be refused for a moment
 	maxBackoff       = 64 * time.Second
 )
 
@@ -42,8 +43,10 @@ func (t *tries) next(e *Error, random chance) (pause time.Duration, again bool) 
 		}
 		return 0, t.rate <= retriesRate
 	case e.Class == Auth && e.Status == 401:
-		t.auth++ // the client may have a new token by now
-		return 0, t.auth <= 1
+		if t.auth++; t.auth == 1 { // the client may have a new token by now
+			return 0, true
+		}
+		return backoff(t.auth-2, random), t.auth <= retriesSignIn
 	case e.Class == NotFound:
 		t.missing++
 		return 100 * time.Millisecond << (t.missing - 1), t.missing <= retriesNotFound

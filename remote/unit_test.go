@@ -196,7 +196,7 @@ func TestRetryPolicy(t *testing.T) {
 		{Error{Class: Permanent}, 0},
 		{Error{Class: Transient}, retriesTransient},
 		{Error{Class: RateLimit}, retriesRate},
-		{Error{Class: Auth, Status: 401}, 1},
+		{Error{Class: Auth, Status: 401}, retriesSignIn},
 		{Error{Class: Auth, Status: 403}, 0},
 		{Error{Class: NotFound}, retriesNotFound},
 		{Error{Class: StorageFull}, 0},

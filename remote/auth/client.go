@@ -75,8 +75,9 @@ type transport struct {
 
 // RoundTrip sends r with an access token. On a 401 it renews the token, and
 // sends r once more if its body can be had again; if not, the 401 is the
-// answer, and the next request brings the new token. A 401 to that one is a
-// [*DeadError].
+// answer, and the next request brings the new token. It is the answer as well
+// to a token that is as good as new; when Drive has refused all tokens for a
+// minute, that is a [*DeadError].
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if redirectedAway(r) {
 		return t.base.RoundTrip(r)
@@ -93,6 +94,9 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp, err := t.send(r, token)
 	if err != nil || resp.StatusCode != http.StatusUnauthorized {
 		return resp, err
+	}
+	if t.src.stands(token) {
+		return resp, nil // sent again at once it would be refused again
 	}
 	second := r
 	if r.Body != nil && r.Body != http.NoBody {

@@ -162,6 +162,7 @@ func Test401IsRepeatedOnce(t *testing.T) {
 	if code := create(strings.NewReader(folder)); code != 200 || s.TokenRequests() != 1 {
 		t.Errorf("body that can be had again: %d after %d renewals", code, s.TokenRequests())
 	}
+	w.clock.pass(renewEvery)
 	w.ExpireTokens()
 	if code := create(io.MultiReader(strings.NewReader(folder))); code != 401 || s.TokenRequests() != 1 {
 		t.Errorf("body that cannot be had again: %d after %d renewals", code, s.TokenRequests())
@@ -169,6 +170,7 @@ func Test401IsRepeatedOnce(t *testing.T) {
 	if code := create(io.MultiReader(strings.NewReader(folder))); code != 200 || s.TokenRequests() != 2 {
 		t.Errorf("the request after that: %d after %d renewals", code, s.TokenRequests())
 	}
+	w.clock.pass(renewEvery)
 	w.ExpireTokens()
 	w.mustAbout(t, c)
 	if s.TokenRequests() != 3 {
@@ -179,8 +181,9 @@ func Test401IsRepeatedOnce(t *testing.T) {
 	}
 }
 
-// A server that refuses every token is asked twice, not for ever: the token is
-// renewed once, and what comes of that is final until there is another one.
+// A server that refuses every token gets another one now and then for a
+// minute; what comes of that is final until it takes one, or some time has
+// passed.
 func TestStubborn401(t *testing.T) {
 	w := newWorld(t)
 	var renewed, n atomic.Int64
@@ -197,50 +200,65 @@ func TestStubborn401(t *testing.T) {
 	}))
 	defer api.Close()
 	c, s := w.client(t)
-	get := func() error {
+	const dead = 0
+	for i, step := range []struct {
+		wait              time.Duration
+		good              bool
+		code              int // or dead
+		requests, renewed int64
+	}{
+		{0, false, 401, 1, 1}, // there was no token to begin with
+		{0, false, 401, 1, 0},
+		{renewEvery - 1, false, 401, 1, 0},
+		{1, false, 401, 2, 1},
+		{patience - renewEvery - 1, false, 401, 2, 1},
+		{1, false, dead, 1, 0},
+		{time.Second, false, dead, 1, 0},
+		{0, true, 200, 1, 0}, // it was Google's fault, and passed
+		{0, false, 401, 1, 0},
+		{patience / 2, false, 401, 2, 1},
+		{patience + 1, false, 401, 2, 1}, // the next run may wait as long
+	} {
+		w.clock.pass(step.wait)
+		good.Store(step.good)
+		n.Store(0)
+		had := s.TokenRequests()
 		resp, err := c.Get(api.URL)
-		if err != nil {
-			return err
+		if step.code == dead {
+			wantDead(t, err, "refuses access tokens that Google gave a moment before", "acb auth")
+		} else if err != nil || resp.StatusCode != step.code {
+			t.Errorf("step %d: %v %v", i, resp, err)
 		}
-		return resp.Body.Close()
-	}
-	for i := range int64(2) {
-		wantDead(t, get(), "refuses an access token that it gave a moment before", "acb auth")
-		if n.Load() != 2+i || s.TokenRequests() != 2 { // the first had no token to begin with
-			t.Errorf("round %d: %d requests and %d renewals", i, n.Load(), s.TokenRequests())
+		if err == nil {
+			resp.Body.Close()
 		}
-	}
-	good.Store(true) // it was Google's fault, and passed
-	for range 2 {
-		if err := get(); err != nil || s.TokenRequests() != 2 {
-			t.Errorf("%v after %d renewals", err, s.TokenRequests())
+		if n.Load() != step.requests || s.TokenRequests()-had != step.renewed {
+			t.Errorf("step %d: %d requests and %d renewals", i, n.Load(), s.TokenRequests()-had)
 		}
-	}
-	good.Store(false) // an hour later, say
-	wantDead(t, get(), "refuses an access token", "acb auth")
-	if s.TokenRequests() != 3 {
-		t.Errorf("%d renewals, want one more", s.TokenRequests())
 	}
 }
 
-// A body that can be had only once goes again by the caller's hand, and is not
-// a second chance.
+// A body that can be had only once goes again by the caller's hand, with the
+// new token.
 func TestStubborn401OfABody(t *testing.T) {
 	w := newWorld(t)
 	w.sign(t)
 	c, s := w.client(t)
 	api := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(401) }))
 	defer api.Close()
-	resp, err := c.Post(api.URL, "text/plain", io.MultiReader(strings.NewReader("x")))
-	if err != nil || resp.StatusCode != 401 {
-		t.Fatalf("%v %v", resp, err)
+	for i := range int64(3) {
+		resp, err := c.Post(api.URL, "text/plain", io.MultiReader(strings.NewReader("x")))
+		if err != nil || resp.StatusCode != 401 {
+			t.Fatalf("%v %v", resp, err)
+		}
+		resp.Body.Close()
+		if n := s.TokenRequests(); n != min(i, 1) {
+			t.Errorf("%d renewals after %d refusals", n, i+1)
+		}
 	}
-	resp.Body.Close()
-	_, err = c.Post(api.URL, "text/plain", io.MultiReader(strings.NewReader("x")))
-	wantDead(t, err, "refuses an access token", "acb auth")
-	if s.TokenRequests() != 1 {
-		t.Errorf("%d renewals", s.TokenRequests())
-	}
+	w.clock.pass(patience)
+	_, err := c.Post(api.URL, "text/plain", io.MultiReader(strings.NewReader("x")))
+	wantDead(t, err, "refuses access tokens", "acb auth")
 }
 
 func TestRevoked(t *testing.T) {
@@ -328,6 +346,7 @@ func TestServiceAccount(t *testing.T) {
 	if s.TokenRequests() != 1 {
 		t.Errorf("%d token requests", s.TokenRequests())
 	}
+	w.clock.pass(renewEvery)
 	w.ExpireTokens()
 	w.mustAbout(t, c)
 	if st := ReadStatus(w.creds, "", w.clock.now()); !st.SignedIn || st.Client != "robot@acb-look-alike.iam.gserviceaccount.com" {

@@ -23,6 +23,14 @@ const (
 	renewGrace   = time.Second
 )
 
+// Google may refuse a token for a moment that it has just given. Until patience
+// is over its 401 is passed on, for the caller to try again, and the token is
+// renewed no sooner than renewEvery after the last time. The numbers are ours.
+const (
+	patience   = time.Minute
+	renewEvery = 10 * time.Second
+)
+
 // A Source has the access token at hand and renews it when it is wanted and
 // not before. All requests that wait for a renewal share one, and so do
 // processes that share the token file. It is safe for concurrent use.
@@ -39,8 +47,10 @@ type Source struct {
 	mu struct {
 		sync.Mutex
 		record
-		refused string // an access token that Drive answered 401
-		instead string // what there was in its place, until Drive accepts it
+		refused string    // an access token that Drive answered 401
+		fetched time.Time // when the token endpoint gave the last one
+		since   time.Time // from when on Drive refuses whatever there is; zero when it accepts it
+		last    time.Time // when it last did
 	}
 
 	// Only for who holds the turn.
@@ -92,15 +102,32 @@ func (s *Source) current() (token string, ok bool) {
 	return s.mu.AccessToken, s.mu.AccessToken != s.mu.refused && s.mu.usable(s.now())
 }
 
+// stands reports whether token is what the next request brings, refused or not.
+func (s *Source) stands(token string) bool {
+	now, ok := s.current()
+	return ok && now == token
+}
+
 // refuse notes that Drive answered 401 to token, so that another one is to be
-// had. The error says that there was one already.
+// had, unless it is as good as new. The error says that Drive has refused all
+// that there were for too long.
 func (s *Source) refuse(token string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if token == s.mu.instead {
-		return &DeadError{Cause: "Drive refuses an access token that it gave a moment before", Hint: signInAgain}
+	if token != s.mu.AccessToken {
+		return nil // there has been another since
 	}
-	s.mu.refused = token
+	now := s.now()
+	if s.mu.since.IsZero() || now.Sub(s.mu.last) > patience {
+		s.mu.since = now
+	}
+	s.mu.last = now
+	if now.Sub(s.mu.since) >= patience {
+		return &DeadError{Cause: "Drive refuses access tokens that Google gave a moment before", Hint: signInAgain}
+	}
+	if now.Sub(s.mu.fetched).Abs() >= renewEvery {
+		s.mu.refused = token
+	}
 	return nil
 }
 
@@ -108,20 +135,16 @@ func (s *Source) refuse(token string) error {
 func (s *Source) accept(token string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if token == s.mu.instead {
-		s.mu.instead = ""
+	if token == s.mu.AccessToken {
+		s.mu.since = time.Time{}
 	}
 }
 
-// replace takes what the token endpoint gave in place of old.
-func (s *Source) replace(old, fresh record) {
+// replace takes what the token endpoint gave.
+func (s *Source) replace(fresh record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.mu.instead = ""
-	if s.mu.refused != "" && s.mu.refused == old.AccessToken {
-		s.mu.instead = fresh.AccessToken
-	}
-	s.mu.record, s.mu.refused = fresh, ""
+	s.mu.record, s.mu.refused, s.mu.fetched = fresh, "", s.now()
 }
 
 func (s *Source) get() record {
@@ -202,7 +225,7 @@ func (s *Source) fetch(ctx context.Context, old record) error {
 	if err != nil {
 		return diagnose(err, s.creds, old, asked)
 	}
-	s.replace(old, old.with(t, asked))
+	s.replace(old.with(t, asked))
 	return nil
 }
 
