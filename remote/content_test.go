@@ -52,6 +52,28 @@ func TestBusy(t *testing.T) {
 	}
 }
 
+// A large file that has changed is not sent to its end for nothing.
+func TestBusyEarly(t *testing.T) {
+	h := newHouse(t, drivetest.Options{})
+	h.small = smallest
+	h.restart()
+	h.settle()
+	f := h.write("f", strings.Repeat(large, 8))
+	reads := 0
+	f.onRead = func(f *file) {
+		if reads++; reads == 2 { // while the first chunk is on its way
+			f.stat.ModTime++
+		}
+	}
+	if r := h.apply([]*plan.Op{h.upload(manifest.Root, "f")}); r.Done != 1 || h.ack("f").Stat != f.stat {
+		t.Errorf("%+v %v", r, h.failed)
+	}
+	h.check()
+	if got, most := h.srv.Stats().ContentIn, int64(len(f.data)+256<<10); got > most {
+		t.Errorf("%d bytes were sent, want at most %d", got, most)
+	}
+}
+
 // A file that shrinks or grows between stat and read is busy too.
 func TestResized(t *testing.T) {
 	for _, to := range []int{5, 15, 250 << 10, 350 << 10} {

@@ -93,6 +93,8 @@ func (s *sender) stream(ctx context.Context, ses *session) (*drive.File, error) 
 			if err := s.unchanged(cur.end() + int64(more)); err != nil {
 				return nil, err
 			}
+		} else if err := s.worth(); err != nil {
+			return nil, err
 		} else {
 			next = make(chan chunk, 1)
 			go func(off, size int64) { next <- s.readChunk(off, size, ses.sum) }(cur.end(), size)

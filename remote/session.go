@@ -97,7 +97,7 @@ func (s *sender) takeUp(ctx context.Context) (*session, *drive.File, error) {
 	}
 	s.run.heard(s.op, nil, true)
 	d := s.run.d
-	if was := kept.Stat; was.Size != s.stat.Size || was.ModTime != s.stat.ModTime {
+	if outdated(kept.Stat, s.stat) {
 		return nil, nil, fmt.Errorf("%w: the file has changed", errGone)
 	}
 	if d.opt.Now().Sub(time.Unix(0, kept.Begun)) >= SessionLife {
@@ -127,6 +127,25 @@ func (s *sender) takeUp(ctx context.Context) (*session, *drive.File, error) {
 	}
 	d.opt.Log.Info("upload goes on", "path", string(s.op.Path), "id", s.op.FileID, "at", ses.stored, "of", ses.total)
 	return ses, nil, nil
+}
+
+// outdated reports whether what was sent of a file is of no use since its stat
+// is another.
+func outdated(was, is manifest.Stat) bool {
+	return was.Size != is.Size || was.ModTime != is.ModTime
+}
+
+// worth returns errBusy when the file has changed so that a session could not
+// be gone on with: more of it is not sent for nothing.
+func (s *sender) worth() error {
+	st, err := s.content.Stat()
+	if err != nil {
+		return fmt.Errorf("stat: %w", err)
+	}
+	if outdated(s.stat, st) {
+		return errBusy
+	}
+	return nil
 }
 
 // reread reads what Drive has of a content, and compares as much of it as the
