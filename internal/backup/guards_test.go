@@ -192,6 +192,31 @@ func TestRetired(t *testing.T) {
 	}
 }
 
+// TestReplacedByHidden replaces a file by a folder that the rules hide, and the
+// reverse: what was there is gone, whatever it is that has its name now.
+func TestReplacedByHidden(t *testing.T) {
+	w := newWorld(t, drivetest.Options{}, "docs")
+	w.fill("docs", 3)
+	w.write("docs/build", "a script")
+	w.write("docs/out/a", "in a folder")
+	w.ok()
+	w.rules = []string{"build/", "out", "!out/"}
+	w.remove("docs/build")
+	w.write("docs/build/a.o", "hidden")
+	w.remove("docs/out")
+	w.write("docs/out", "hidden as well")
+	if sum := w.ok(); sum.Counts.Deleted != 2 || sum.Counts.HeldBack != 0 {
+		t.Errorf("%+v", sum.Counts)
+	}
+	w.quiet()
+	drive, _ := w.onDrive()
+	for _, rel := range []string{"docs/build", "docs/out"} {
+		if d, there := drive[drivePath(w.path(rel))]; there {
+			t.Errorf("%s is still there: %+v", rel, d)
+		}
+	}
+}
+
 // sameAs demands that Drive holds all that was on disk, under the given ids.
 func (w *world) sameAs(disk map[string]thing, ids map[string]string) {
 	w.t.Helper()

@@ -42,12 +42,14 @@ func (r *run) still() func(*plan.Op) error {
 				return nil
 			}
 		}
-		_, err := os.Lstat(scan.OSPath(op.Path))
+		now, err := os.Lstat(scan.OSPath(op.Path))
 		switch {
 		case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
 			return nil
 		case err != nil:
 			return fmt.Errorf("look again: %w", err)
+		case now.IsDir() != (op.Kind == plan.TrashFolder):
+			return nil // something else has taken its place, and is hidden
 		}
 		mu.Lock()
 		defer mu.Unlock()
