@@ -201,7 +201,9 @@ func TestUnusableIDs(t *testing.T) {
 // A sign-in that Drive does not take ends the run, after a minute: the client
 // may get another one.
 func TestAuthDead(t *testing.T) {
-	h := newHouse(t, drivetest.Options{})
+	h := newHouse(t, drivetest.Options{}, func(o *remote.Options) {
+		o.Transfers = 1 // on this clock the minutes of two would add up
+	})
 	h.settle()
 	stages := h.firstRun(20)
 	h.srv.Inject(drivetest.Always(drivetest.Unauthorized))
