@@ -148,6 +148,37 @@ func (r *Reader) Ended(each func(Version) error) error {
 	return err
 }
 
+// A Revised is what has become of a past content of a file on Drive.
+type Revised struct {
+	FileID   FileID
+	Was, Now string // revisions that hold it
+	Kept     bool   // for good
+}
+
+// Revise writes into the history under which revisions Drive has contents, and
+// which it keeps for good, whatever versions held them.
+func (s *Store) Revise(list []Revised) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(list) == 0 {
+		return nil
+	}
+	return s.record(func() error {
+		for _, c := range list {
+			kept := int64(0)
+			if c.Kept {
+				kept = 1
+			}
+			err := s.c.exec("UPDATE entry_was SET head_revision = ?, kept = ? WHERE file_id = ? AND head_revision = ?",
+				c.Now, kept, string(c.FileID), c.Was)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // MarkRemoved writes into the history that Drive no longer has these contents,
 // whatever versions held them; without a HeadRevision, any of that file.
 func (s *Store) MarkRemoved(gone []Content) error {

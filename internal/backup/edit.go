@@ -20,7 +20,7 @@ type edit struct {
 	// open, when set, opens what an operation sends: what is on disk is not it.
 	open func(*plan.Op) (remote.Content, error)
 	// acked, when set, is told of each operation that Drive has confirmed.
-	acked func(*plan.Op)
+	acked func(remote.Ack)
 	// goOn has the ids that an earlier run reserved, and made nothing under,
 	// used for the same places.
 	goOn bool

@@ -124,7 +124,7 @@ func (j *journal) Done(ack remote.Ack) error {
 	j.steps = append(j.steps, steps...)
 	j.heard = true
 	if j.edit != nil && j.edit.acked != nil {
-		j.edit.acked(ack.Op)
+		j.edit.acked(ack)
 	}
 	j.acked(ack)
 	j.progress.done()

@@ -32,6 +32,7 @@ const (
 	metaChanges      = "changes_token" // where to go on in Drive's change log
 	metaChecked      = "drive_checked" // when it was read last, seconds since 1970
 	metaHalt         = "halt"          // why contents are not sent, as JSON of remote.Halt
+	metaPins         = "pins"          // what Drive keeps for an undo, as JSON
 )
 
 // Installation returns the name by which Drive knows this state folder; a new

@@ -177,7 +177,7 @@ func (b *Backup) Remove(ctx context.Context, list []Removable) (*Summary, error)
 			gone = append(gone, manifest.Content{FileID: it.FileID, HeadRevision: it.Blob.Revision})
 		}
 	}
-	if markErr := b.Store.MarkRemoved(gone); markErr != nil && err == nil {
+	if markErr := errors.Join(b.Store.MarkRemoved(gone), r.forgetPins(gone)); markErr != nil && err == nil {
 		err = fmt.Errorf("write manifest: %w", markErr)
 	}
 	return r.end(ctx, err)

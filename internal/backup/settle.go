@@ -12,12 +12,20 @@ import (
 	"github.com/autocloudbackup/acb/remote"
 )
 
-// settle finds out what became of the requests that an interrupted run, or an
-// earlier pass of this one, left without an answer: Drive is asked about their
+// settle finds out what became of what an interrupted run, or an earlier pass of
+// this one, has left.
+func (r *run) settle(ctx context.Context) error {
+	if err := r.settleIntents(ctx); err != nil {
+		return err
+	}
+	return r.settlePins(ctx)
+}
+
+// settleIntents settles the requests that were left without an answer: Drive is asked about their
 // ids, what it has is taken over, and the rest is planned anew. What that can
 // go on with is in half. What may still arrive is not asked about before it is
 // time.
-func (r *run) settle(ctx context.Context) error {
+func (r *run) settleIntents(ctx context.Context) error {
 	r.half = nil
 	clear(r.journal.intents)
 	intents, err := r.Store.Unsettled()

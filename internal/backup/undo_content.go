@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/autocloudbackup/acb/internal/plan"
 	"github.com/autocloudbackup/acb/manifest"
@@ -21,7 +22,7 @@ type oldContents struct {
 	ctx    context.Context
 	was    map[manifest.FileID]*manifest.Version // what files held before
 	pinned map[manifest.FileID]remote.Blob       // by us
-	back   []remote.Blob                         // of those, what files hold again
+	back   []restored                            // of those, what files hold again
 	gone   map[manifest.FileID]error
 }
 
@@ -47,31 +48,50 @@ func (o *oldContents) pin(p *plan.Plan) error {
 	if err != nil {
 		return err
 	}
+	known, err := o.pins()
+	if err != nil {
+		return err
+	}
 	var pins []remote.Blob
+	had := slices.Clone(known)
 	for _, b := range blobs {
+		ours := slices.IndexFunc(known, func(p pin) bool { return p.Blob == b })
 		switch rev, ok := found[b]; {
 		case !ok:
 			o.gone[b.FileID] = errors.New("what it held before is no longer on Drive")
 		case !rev.Pinned:
 			pins = append(pins, b)
+			if ours < 0 {
+				known = append(known, pin{Blob: b})
+			}
+		case ours >= 0:
+			o.pinned[b.FileID] = b
+			known[ours].Stays = false
+		}
+	}
+	if !slices.Equal(known, had) {
+		if err := o.keepPins(known); err != nil { // before Drive hears of them
+			return err
 		}
 	}
 	failed, err := o.Drive.Pin(o.ctx, pins)
+	var kept []manifest.Revised
 	for _, b := range pins {
 		if e := failed[b]; e != nil {
 			o.gone[b.FileID] = e
 		} else if err == nil {
 			o.pinned[b.FileID] = b
+			kept = append(kept, manifest.Revised{FileID: b.FileID, Was: b.Revision, Now: b.Revision, Kept: true})
 		}
 	}
-	return err
+	return errors.Join(err, o.Store.Revise(kept))
 }
 
 // acked takes in that Drive has confirmed an operation.
-func (o *oldContents) acked(op *plan.Op) {
-	if b, ok := o.pinned[op.FileID]; ok && op.Kind == plan.Update {
-		delete(o.pinned, op.FileID)
-		o.back = append(o.back, b)
+func (o *oldContents) acked(a remote.Ack) {
+	if b, ok := o.pinned[a.Op.FileID]; ok && a.Op.Kind == plan.Update {
+		delete(o.pinned, a.Op.FileID)
+		o.back = append(o.back, restored{b, a.Content})
 	}
 }
 
@@ -107,18 +127,14 @@ func (b *Backup) undoDir() string { return filepath.Join(filepath.Dir(b.Store.Pa
 // letGo lets Drive drop the revisions that were pinned here, but for those that
 // did not get to be what their files hold.
 func (o *oldContents) letGo() error {
+	stay := make([]manifest.Content, 0, len(o.pinned))
 	for id, b := range o.pinned {
 		o.Log.Warn("pinned revision stays", "id", string(id), "revision", b.Revision)
+		stay = append(stay, manifest.Content{FileID: id, HeadRevision: b.Revision})
 	}
-	blobs := o.back
-	if o.pinned, o.back = nil, nil; len(blobs) == 0 {
-		return nil
-	}
-	failed, err := o.Drive.Unkeep(context.WithoutCancel(o.ctx), blobs)
-	for _, e := range failed {
-		o.Log.Warn("pinned revision stays", "err", e.Error())
-	}
-	return err
+	back := o.back
+	o.pinned, o.back = nil, nil
+	return errors.Join(o.leavePins(stay), o.unpin(context.WithoutCancel(o.ctx), back))
 }
 
 // fetched is a content that lies in a file only until it is sent.
