@@ -4,6 +4,7 @@ import (
 	"os"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/autocloudbackup/acb/remote/drivetest"
 )
@@ -44,4 +45,37 @@ func TestBackAgain(t *testing.T) {
 			w.keeps(ids, c.back)
 		})
 	}
+}
+
+// TestBusyWhileScanned: a file that never holds still while the scan reads it
+// is a failure, its old copy stays, and so does what was to be trashed.
+func TestBusyWhileScanned(t *testing.T) {
+	w := newWorld(t, drivetest.Options{}, "docs")
+	w.write("docs/busy", "content 1")
+	w.write("docs/gone", "is taken away")
+	w.ok()
+	ids := w.ids("docs/gone")
+	w.write("docs/busy", "content 2")
+	w.remove("docs/gone")
+	stamp := int64(0)
+	var mu sync.Mutex
+	w.now = func() time.Time { // which the scan asks between the first stat and the reading
+		mu.Lock()
+		defer mu.Unlock()
+		stamp++
+		w.keep(os.Chtimes(w.path("docs/busy"), time.Time{}, time.Unix(stamp, 0)))
+		return later()
+	}
+	sum, err := w.run(t.Context())
+	w.must(err)
+	if sum.ExitCode() != 3 || sum.Counts.Failed != 1 || sum.Counts.HeldBack != 1 || sum.Counts.Modified+sum.Counts.Deleted != 0 {
+		t.Errorf("exit %d, %+v", sum.ExitCode(), sum.Counts)
+	}
+	if id := w.node("docs/gone").ID; id != ids["docs/gone"] {
+		t.Errorf("docs/gone is %q now, was %v", id, ids)
+	}
+	w.now = later
+	w.ok()
+	w.compare()
+	w.quiet()
 }
