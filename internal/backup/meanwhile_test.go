@@ -47,6 +47,34 @@ func TestBackAgain(t *testing.T) {
 	}
 }
 
+// TestUnmountedBeforeTrash: when the disk goes after all was sent, nobody can
+// look whether what the scan saw absent is, and nothing is trashed.
+func TestUnmountedBeforeTrash(t *testing.T) {
+	w := newWorld(t, drivetest.Options{}, "docs")
+	w.fill("docs", 3)
+	w.ok()
+	w.remove("docs/f001")
+	w.write("docs/new", "is sent before anything is trashed")
+	w.srv.OnRequest(func(_ int, r drivetest.Info) {
+		if r.Kind == drivetest.UploadMulti {
+			w.keep(os.Rename(w.path("docs"), w.path("elsewhere")))
+			w.keep(os.Mkdir(w.path("docs"), 0o755))
+		}
+	})
+	sum, err := w.run(t.Context())
+	w.srv.OnRequest(nil)
+	w.must(err)
+	if sum.Counts.Created != 1 || sum.Counts.HeldBack != 1 || sum.Counts.Deleted != 0 {
+		t.Errorf("%+v", sum.Counts)
+	}
+	w.node("docs/f001")
+	w.must(os.Remove(w.path("docs")))
+	w.rename("elsewhere", "docs")
+	w.ok()
+	w.compare()
+	w.quiet()
+}
+
 // TestBusyWhileScanned: a file that never holds still while the scan reads it
 // is a failure, its old copy stays, and so does what was to be trashed.
 func TestBusyWhileScanned(t *testing.T) {
