@@ -119,9 +119,9 @@ func (w *walk) placeOf(r *manifest.Reader, id manifest.FolderID) (*manifest.Plac
 
 // holding is which branches hold, as far as is known.
 type holding struct {
-	w       *walk
-	r       *manifest.Reader
+	*worker
 	dropped map[*branch]bool
+	stays   map[manifest.FolderID]bool    // known folders that are absent: whether something in them is to stay
 	missed  map[manifest.FolderID]gone    // known folders that are not at their place
 	met     map[manifest.FolderID]*branch // known folders met by inode
 	atPath  map[manifest.FolderID]*branch // known folders taken for what is at their path
@@ -134,14 +134,14 @@ type holding struct {
 // that the others speak against: evidence may lie inside a branch, as when a
 // folder was moved into what used to be below it. It ends because each round
 // adds to walk.refuted or walk.elsewhere, which decide when it is walked again.
-func (w *walk) settle(r *manifest.Reader) (h *holding, again bool, err error) {
-	h = &holding{w: w, r: r, dropped: map[*branch]bool{}}
+func (k *worker) settle() (h *holding, again bool, err error) {
+	h = &holding{worker: k, dropped: map[*branch]bool{}, stays: map[manifest.FolderID]bool{}}
 	for more := true; more; {
 		if more, err = h.drop(); err != nil {
 			return nil, false, err
 		}
 	}
-	for _, t := range w.tops {
+	for _, t := range k.w.tops {
 		if t.branch != nil && h.requeue(t.branch) {
 			again = true
 		}
@@ -164,7 +164,13 @@ func (h *holding) drop() (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if !absent {
+		taken := false
+		if absent {
+			if taken, err = h.taken(b); err != nil {
+				return false, err
+			}
+		}
+		if !absent || taken {
 			h.dropped[b] = true
 			h.w.refuted[id] = true
 		}
@@ -197,6 +203,38 @@ func (h *holding) collect(b *branch) {
 		}
 		h.collect(s)
 	}
+}
+
+// taken reports whether a moved folder cannot have its place, because the known
+// one that was there before is gone but for what is to stay: a folder may have
+// no twin. It is taken for that one, then.
+func (h *holding) taken(b *branch) (bool, error) {
+	before := b.job.row
+	if before == nil || h.met[before.ID] != nil || h.atPath[before.ID] != nil {
+		return false, nil
+	}
+	g, missed := h.missed[before.ID]
+	if !missed {
+		return false, nil
+	}
+	stays, known := h.stays[before.ID]
+	if known {
+		return stays, nil
+	}
+	a := &absences{worker: &worker{w: h.w, r: h.r}, h: h, top: g.top}
+	if err := a.folder(g.in, g.row, g.rules, g.rel, 0); err != nil {
+		return false, err
+	}
+	stays = len(a.f.unknown) > 0
+	const kept = manifest.Retired | manifest.Pinned
+	for _, f := range a.f.files {
+		stays = stays || f.Old.Flags&kept != 0
+	}
+	for _, f := range a.f.folders {
+		stays = stays || f.Old.Flags&kept != 0
+	}
+	h.stays[before.ID] = stays
+	return stays, nil
 }
 
 // absent reports whether a known folder was seen not to be where the manifest

@@ -36,7 +36,7 @@ func Tree(ctx context.Context, store *manifest.Store, sources []Source, opts Opt
 		if err := w.run(); err != nil {
 			return nil, err
 		}
-		if h, again, err = w.settle(r); err != nil {
+		if h, again, err = k.settle(); err != nil {
 			return nil, err
 		}
 	}

@@ -366,3 +366,39 @@ func TestUnmountedMeanwhile(t *testing.T) {
 	w.ok()
 	w.compare()
 }
+
+// TestMovedOntoKept moves a folder to where another one was, which is gone but
+// for what is to stay on Drive: there are no two folders of one name there, and
+// what stays is in the one that there is.
+func TestMovedOntoKept(t *testing.T) {
+	for name, kept := range map[string]string{"file": "docs/e/y.tmp", "folder": "docs/e/sub/y.tmp", "folder in it": "docs/e/build/in"} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, drivetest.Options{}, "docs")
+			w.write("docs/c/a", "one")
+			w.write("docs/c/b", "two")
+			w.write("docs/c/sub/c", "three")
+			w.write("docs/e/x", "four")
+			w.write(kept, "kept")
+			w.ok()
+			w.rules = []string{"*.tmp", "build/"}
+			w.ok()
+			id := w.node(kept).ID
+			w.rename("docs/e", "../gone")
+			w.rename("docs/c", "docs/e")
+			w.remove("docs/e/a")
+			w.write("docs/e/new", "a new one")
+			sent := w.srv.Stats().ContentIn
+			w.ok()
+			w.compare(func(path string) bool {
+				return strings.HasPrefix(drivePath(w.path(kept)), path) // it, and the folders above
+			})
+			if n := w.srv.Stats().ContentIn - sent; n != int64(len("a new one")) {
+				t.Errorf("%d bytes were sent", n)
+			}
+			if w.node(kept).ID != id {
+				t.Error("what was kept is another one")
+			}
+			w.quiet()
+		})
+	}
+}
