@@ -138,6 +138,9 @@ func changesOf(c *call) (p changesPage, err error) {
 			p.states[manifest.FileID(c.FileId)] = stateOf(c.File)
 		}
 	}
+	if p.more != "" && p.more == c.query.Get("pageToken") {
+		return p, errors.New("read Drive's change log: the page after this one is this one")
+	}
 	if p.more == "" && p.end == "" {
 		return p, errors.New("read Drive's change log: the answer does not say where to go on")
 	}

@@ -286,6 +286,9 @@ func fromAnswer(g *googleapi.Error) *Error {
 	if e.Message == "" {
 		e.Message = plainText(g.Body) // upload servers answer in plain text
 	}
+	if strings.Contains(e.Message, "upload_id") { // the address of a session is not to be repeated
+		e.Message = ""
+	}
 	e.Class = classOf(e.Status, e.Reason, e.Message)
 	if e.Class == RateLimit && e.RetryAfter > longestWait {
 		e.Class = DailyCap
@@ -335,11 +338,10 @@ func withoutQuery(err error) error {
 }
 
 // plainText returns the first line of an answer that is no JSON. A page for
-// browsers says nothing in it, and what repeats the address of a session is not
-// to be repeated.
+// browsers says nothing in it.
 func plainText(s string) string {
 	s, _, _ = strings.Cut(strings.TrimSpace(s), "\n")
-	if strings.HasPrefix(s, "<") || strings.Contains(s, "upload_id") {
+	if strings.HasPrefix(s, "<") {
 		return ""
 	}
 	return strings.ToValidUTF8(s[:min(len(s), 200)], "")

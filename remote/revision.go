@@ -45,9 +45,13 @@ func (d *Drive) Revisions(ctx context.Context, id manifest.FileID) ([]Revision, 
 		for _, r := range page.Revisions {
 			list = append(list, revisionOf(r))
 		}
-		if token = page.NextPageToken; token == "" {
+		switch page.NextPageToken {
+		case "":
 			return list, nil
+		case token:
+			return nil, fmt.Errorf("list revisions of %s: the page after one is that one", id)
 		}
+		token = page.NextPageToken
 	}
 }
 

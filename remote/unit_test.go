@@ -10,6 +10,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"reflect"
 	"strings"
@@ -118,8 +119,8 @@ func TestClassify(t *testing.T) {
 	}
 }
 
-// What is no JSON of Drive's is told without pages for browsers, and without
-// the address of a session, which pages like to repeat.
+// What is no JSON of Drive's is told without pages for browsers, and whatever
+// it is without the address of a session, which refusals like to repeat.
 func TestPlainAnswer(t *testing.T) {
 	for _, tt := range []struct {
 		status     int
@@ -129,10 +130,12 @@ func TestPlainAnswer(t *testing.T) {
 		{503, "", "503 Service Unavailable"},
 		{502, "<!DOCTYPE html>\n<p>Bad gateway", "502 Bad Gateway"},
 		{403, "The URL /upload/drive/v3/files?upload_id=s3cret is forbidden", "403 Forbidden"},
+		{403, `{"error":{"code":403,"message":"No PUT to /upload/drive/v3/files?upload_id=s3cret here"}}`, "403 Forbidden"},
+		{403, `{"error":{"code":403,"errors":[{"reason":"forbidden","message":"No PUT to /upload/drive/v3/files?upload_id=s3cret here"}]}}`, "403 forbidden"},
 		{404, "<p>/upload/drive/v3/files?upload_id=s3cret was not found", "404 Not Found (this is not Drive's answer: " +
 			"look at [drive] endpoint, and at what is between here and there)"},
 	} {
-		if got := classify(&googleapi.Error{Code: tt.status, Body: tt.body, Header: http.Header{}}).Error(); got != tt.want {
+		if got := classify(googleapi.CheckResponseWithBody(&http.Response{StatusCode: tt.status}, []byte(tt.body))).Error(); got != tt.want {
 			t.Errorf("%s\nwant %s", got, tt.want)
 		}
 	}
@@ -486,5 +489,35 @@ func TestForecastOfALimitedLine(t *testing.T) {
 	d := &Drive{opt: Options{Line: NewLine(func(time.Time) int64 { return 64 << 10 }, time.Now)}}
 	if f := d.Forecast(stages, false); f.Least != 16*time.Second {
 		t.Errorf("1 MiB at 64 KiB/s takes %v", f.Least)
+	}
+}
+
+// A server that gives the page it was asked for as the next one is not asked
+// for ever.
+func TestPageAfterItself(t *testing.T) {
+	c := &call{query: url.Values{"pageToken": {"7"}}, answer: []byte(`{"nextPageToken":"7"}`)}
+	if p, err := changesOf(c); err == nil {
+		t.Errorf("changes go on at %q", p.more)
+	}
+	c.query.Set("pageToken", "6")
+	if p, err := changesOf(c); err != nil || p.more != "7" {
+		t.Errorf("changes: %q, %v", p.more, err)
+	}
+	asked := 0
+	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		if asked++; asked > 5 {
+			rw.WriteHeader(http.StatusForbidden)
+			return
+		}
+		rw.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(rw, `{"nextPageToken":"7","revisions":[{"id":"r"}]}`)
+	}))
+	defer srv.Close()
+	d, err := New(Options{Endpoint: srv.URL, Client: srv.Client(), Now: time.Now, Installation: "i", Host: "h", Folder: "f"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list, err := d.Revisions(t.Context(), "id"); err == nil || asked != 2 {
+		t.Errorf("%d revisions after %d requests: %v", len(list), asked, err)
 	}
 }
