@@ -133,24 +133,27 @@ func (r *run) settlePins(ctx context.Context) error {
 		return fmt.Errorf("settle the undo before: %w", err)
 	}
 	var back []restored
-	var kept []manifest.Revised
+	var revised []manifest.Revised
 	var stay, gone, removed []manifest.Content
 	for _, p := range open {
 		rev, there := found[p.Blob]
 		now, is := states[p.FileID], manifest.Content{FileID: p.FileID, HeadRevision: p.Revision}
 		switch again := holdsAgain(now, p.Blob, sums[p.Blob]); {
-		case again && (!there || rev.Pinned): // what is gone is let go of at no cost
+		case again && rev.Pinned:
 			back = append(back, restored{p.Blob, now.Content})
+		case again && !there: // it was let go of, and not written down
+			revised = append(revised, manifest.Revised{FileID: p.FileID, Was: p.Revision, Now: now.HeadRevision, Kept: now.Kept})
+			gone = append(gone, is)
 		case !there:
 			removed, gone = append(removed, is), append(gone, is)
 		case !rev.Pinned:
 			gone = append(gone, is)
 		default:
-			kept = append(kept, manifest.Revised{FileID: p.FileID, Was: p.Revision, Now: p.Revision, Kept: true})
+			revised = append(revised, manifest.Revised{FileID: p.FileID, Was: p.Revision, Now: p.Revision, Kept: true})
 			stay = append(stay, is)
 		}
 	}
-	if err := r.Store.Revise(kept); err != nil {
+	if err := r.Store.Revise(revised); err != nil {
 		return fmt.Errorf("write manifest: %w", err)
 	}
 	if err := r.Store.MarkRemoved(removed); err != nil {
