@@ -49,6 +49,11 @@ type gone struct {
 	rel   string
 }
 
+// gone says that a known folder is not at the source's place any more.
+func (t *top) gone(row *manifest.Row) gone {
+	return gone{in: t.in, row: row, top: t, rules: t.src.Rules}
+}
+
 // A fileSeen is a file that differs, or has to be read to tell.
 type fileSeen struct {
 	manifest.FileDiff

@@ -68,6 +68,26 @@ func (d *prefix) sub(name string) *manifest.Row {
 	return nil
 }
 
+// meant returns which known folder of a name in the prefix one is: by its inode,
+// for while a trash is held back another may be there that was moved to where
+// it was. The others are not there any more.
+func (d *prefix) meant(name string, st *info) (row *manifest.Row, others []*manifest.Row) {
+	for i := range d.subs {
+		is := &d.subs[i]
+		switch {
+		case is.Name != name:
+		case row == nil:
+			row = is
+		case is.Inode == st.Inode && row.Inode != st.Inode:
+			others = append(others, row)
+			row = is
+		default:
+			others = append(others, is)
+		}
+	}
+	return row, others
+}
+
 // file returns a known file in the prefix.
 func (d *prefix) file(name string) (manifest.Cursor, bool, error) {
 	if d.row == nil {

@@ -69,7 +69,7 @@ func (k *worker) prepareTop(p *prefixes, t *top, wasOn manifest.FS) error {
 		if err != nil {
 			return err
 		}
-		t.in = &manifest.Place{Source: -1}
+		t.in = &manifest.Place{Source: t.index}
 		k.w.push(nil, []job{{top: t, branch: t.branch, row: d.row}})
 		return nil
 	}
@@ -77,9 +77,15 @@ func (k *worker) prepareTop(p *prefixes, t *top, wasOn manifest.FS) error {
 	if err != nil {
 		return err
 	}
-	t.in = d.place
+	t.in = &manifest.Place{ID: d.place.ID, Path: d.place.Path, Source: t.index}
 	if st.Kind == manifest.File {
 		return k.fileTop(t, d, name, file)
+	}
+	row, others := d.meant(name, &st)
+	if !t.noAbsent {
+		for _, other := range others {
+			t.branch.report(&findings{gone: []gone{t.gone(other)}})
+		}
 	}
 	k.w.push(nil, []job{{top: t, branch: t.branch, name: name, row: row}})
 	return nil

@@ -198,7 +198,7 @@ func (k *worker) missed(j *job) {
 	if j.row == nil || j.top.noAbsent {
 		return
 	}
-	g := gone{in: j.top.in, row: j.row, top: j.top, rules: j.top.src.Rules}
+	g := j.top.gone(j.row)
 	if j.up != nil {
 		g.in, g.rules, g.rel = j.up.old(), j.up.rules, j.up.relPath()
 	}

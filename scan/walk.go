@@ -56,7 +56,7 @@ type top struct {
 	src   *Source
 	root  string // what is opened: Source.Root, resolved if it is a file
 	res   SourceResult
-	in    *manifest.Place // the folder that holds it
+	in    *manifest.Place // the folder that holds it; what is in it counts as of the source
 	rel   string          // of a target, its path in its source
 	flags manifest.Flags  // of a target
 	link  bool            // a target that is a symlink, which is kept as one

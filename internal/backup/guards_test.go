@@ -402,3 +402,36 @@ func TestMovedOntoKept(t *testing.T) {
 		})
 	}
 }
+
+// TestMovedOntoHeld moves a folder to where another one was, whose trash is held
+// back: for as long as both are on Drive, each is known for what it is.
+func TestMovedOntoHeld(t *testing.T) {
+	for _, names := range [][2]string{{"docs/c", "docs/e"}, {"docs/e", "docs/c"}, {"docs/c", "pics"}} {
+		t.Run(names[0]+" to "+names[1], func(t *testing.T) {
+			w := newWorld(t, drivetest.Options{}, "docs", "pics")
+			w.write(names[0]+"/a", "one")
+			w.write(names[0]+"/b", "two")
+			w.write("docs/d", "three")
+			w.fill(names[1], 150)
+			w.ok()
+			w.rename(names[1], "../gone")
+			w.rename(names[0], names[1])
+			w.remove(names[1] + "/a")
+			w.write("pics/new", "a new one")
+			before := 0
+			for range 2 {
+				before = w.srv.Stats().Total()
+				if sum, err := w.run(t.Context()); err != nil || !slices.Equal(sum.Conditions, []backup.Condition{backup.HeldBack}) {
+					t.Fatalf("%v, %v", err, sum.Conditions)
+				}
+			}
+			if n := w.srv.Stats().Total() - before; n > 0 {
+				t.Errorf("%d requests, although nothing has changed:%s", n, lastRequests(w.srv, n))
+			}
+			w.limits.Allow = true
+			w.ok()
+			w.compare()
+			w.quiet()
+		})
+	}
+}
