@@ -74,6 +74,21 @@ func TestBusyEarly(t *testing.T) {
 	}
 }
 
+// On a quick line the chunks of a large file grow, one behind: the next is read
+// while one is sent.
+func TestChunksGrow(t *testing.T) {
+	h := newHouse(t, drivetest.Options{})
+	h.small = smallest
+	h.restart()
+	h.settle()
+	h.write("f", strings.Repeat(large, 8)) // 7 MiB: 256 KiB twice, then up to 3 MiB
+	h.apply([]*plan.Op{h.upload(manifest.Root, "f")})
+	h.check()
+	if got := h.srv.Stats().Requests[drivetest.UploadChunk]; got != 6 {
+		t.Errorf("%d chunks, want 6", got)
+	}
+}
+
 // A file that shrinks or grows between stat and read is busy too.
 func TestResized(t *testing.T) {
 	for _, to := range []int{5, 15, 250 << 10, 350 << 10} {
