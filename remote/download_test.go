@@ -110,12 +110,17 @@ func TestRevisions(t *testing.T) {
 	}
 	old := remote.Blob{FileID: b.FileID, Revision: list[0].ID, Size: b.Size}
 	gone := remote.Blob{FileID: b.FileID, Revision: "none"}
-	seen, err := h.d.LookAt(t.Context(), []remote.Blob{old, gone})
-	if err != nil || len(seen) != 1 || seen[old] != list[0] {
-		t.Errorf("LookAt = %+v, %v", seen, err)
+	seen, hidden, err := h.d.LookAt(t.Context(), []remote.Blob{old, gone})
+	if err != nil || len(hidden) != 0 || len(seen) != 1 || seen[old] != list[0] {
+		t.Errorf("LookAt = %+v, %v, %v", seen, hidden, err)
+	}
+	h.srv.Inject(drivetest.InBatch(drivetest.At(0, drivetest.Refuse(403, "insufficientFilePermissions"))))
+	seen, hidden, err = h.d.LookAt(t.Context(), []remote.Blob{gone, old})
+	if err != nil || len(hidden) != 1 || hidden[gone] == nil || seen[old] != list[0] {
+		t.Errorf("one that is not shown: %+v, %v, %v", seen, hidden, err)
 	}
 	h.srv.Inject(drivetest.InBatch(drivetest.Always(drivetest.Refuse(403, "domainPolicy"))))
-	if seen, err := h.d.LookAt(t.Context(), []remote.Blob{old}); err == nil {
+	if seen, _, err := h.d.LookAt(t.Context(), []remote.Blob{old}); err == nil {
 		t.Errorf("what is not known is said to be absent: %+v", seen)
 	}
 	h.srv.Inject(nil)

@@ -62,10 +62,12 @@ func revisionOf(r *drive.Revision) Revision {
 	return Revision{ID: r.Id, Size: r.Size, MD5: parseMD5(r.Md5Checksum), Modified: at, Pinned: r.KeepForever}
 }
 
-// LookAt asks for revisions by name, up to 100 a request. What is not in the
-// result Drive no longer has; the error says why of some it is not known.
-func (d *Drive) LookAt(ctx context.Context, blobs []Blob) (map[Blob]Revision, error) {
-	found := map[Blob]Revision{}
+// LookAt asks for revisions by name, up to 100 a request. What is in neither
+// result Drive no longer has. The second has the error of each blob that Drive
+// does not show to this account, and of which nothing is known; the error says
+// why it is not of others.
+func (d *Drive) LookAt(ctx context.Context, blobs []Blob) (map[Blob]Revision, map[Blob]error, error) {
+	found, failed := map[Blob]Revision{}, refused{}
 	var unknown error
 	err := d.revisionCalls(ctx, "look up", blobs, func(path string) *call {
 		return &call{method: http.MethodGet, path: path, query: url.Values{"fields": {revisionFields}}}
@@ -73,6 +75,8 @@ func (d *Drive) LookAt(ctx context.Context, blobs []Blob) (map[Blob]Revision, er
 		r := new(drive.Revision)
 		switch {
 		case c.err != nil && c.err.Class == NotFound:
+		case c.err != nil && c.err.Class == Permanent:
+			failed.note(b, c)
 		case c.err != nil:
 			unknown = c.err
 		case json.Unmarshal(c.answer, r) != nil:
@@ -84,7 +88,7 @@ func (d *Drive) LookAt(ctx context.Context, blobs []Blob) (map[Blob]Revision, er
 	if err == nil {
 		err = unknown
 	}
-	return found, err
+	return found, failed, err
 }
 
 // Pin makes Drive keep revisions for good, so that they can be downloaded, up

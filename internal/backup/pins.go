@@ -120,7 +120,7 @@ func (r *run) settlePins(ctx context.Context) error {
 	for i, p := range open {
 		blobs[i], ids[i] = p.Blob, p.FileID
 	}
-	found, err := r.Drive.LookAt(ctx, blobs)
+	found, hidden, err := r.Drive.LookAt(ctx, blobs)
 	if err != nil {
 		return fmt.Errorf("settle the undo before: %w", err)
 	}
@@ -139,6 +139,9 @@ func (r *run) settlePins(ctx context.Context) error {
 		rev, there := found[p.Blob]
 		now, is := states[p.FileID], manifest.Content{FileID: p.FileID, HeadRevision: p.Revision}
 		switch again := holdsAgain(now, p.Blob, sums[p.Blob]); {
+		case hidden[p.Blob] != nil: // it may be there: an undo or a purge asks again
+			r.Log.Warn("pinned revision stays", "err", hidden[p.Blob].Error())
+			stay = append(stay, is)
 		case again && rev.Pinned:
 			back = append(back, restored{p.Blob, now.Content})
 		case again && !there: // it was let go of, and not written down

@@ -2,6 +2,7 @@ package backup_test
 
 import (
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -149,15 +150,9 @@ func TestUndoPinPurged(t *testing.T) {
 		t.Errorf("%d pins, want that of the edit", n)
 	}
 	w.quiet() // what is known to stay is not asked about
-	store, err := manifest.Open(w.manifest)
-	w.must(err)
-	b := w.open(store)
-	list, err := b.Pinned(t.Context(), backup.Purge{})
-	w.must(err)
-	if _, err := b.Remove(t.Context(), list); err != nil || len(list) != 1 {
-		t.Errorf("%v, %d were found", err, len(list))
+	if n := w.purgePinned(); n != 1 {
+		t.Errorf("%d were found", n)
 	}
-	w.must(store.Close())
 	if n := w.pinned(); n != 0 {
 		t.Errorf("%d pins after the purge", n)
 	}
@@ -189,6 +184,63 @@ func TestUndoPinTakenUp(t *testing.T) {
 		if !hit {
 			return
 		}
+	}
+}
+
+// TestUndoPinNotShown: a file that Drive tells nothing more about, since it is
+// somebody else's by now, keeps no run from its work. What was pinned of it
+// stays known and costs no request; once it is shown again, a purge has it.
+func TestUndoPinNotShown(t *testing.T) {
+	for n, purged := 0, 0; ; n++ {
+		w, run, _ := editedWorld(t)
+		hit := w.killUndo(run, n, true)
+		pins := w.metaOf("pins") != ""
+		w.srv.Inject(drivetest.InBatch(drivetest.Only(drivetest.Always(drivetest.Refuse(403, "insufficientFilePermissions")), drivetest.RevisionGet)))
+		w.write("docs/other", "has nothing to do with it")
+		w.ok()
+		if pins && w.metaOf("pins") == "" {
+			t.Error("a pin was forgotten unseen")
+		}
+		w.quiet()
+		w.srv.Inject(nil)
+		purged += w.purgePinned()
+		if n := w.purgePinned(); n > 0 {
+			t.Errorf("%d pins after the purge", n)
+		}
+		if t.Failed() {
+			t.Fatalf("killed at request %d", n)
+		}
+		if !hit {
+			if purged == 0 {
+				t.Error("no death left a pin")
+			}
+			return
+		}
+	}
+}
+
+// purgePinned takes off Drive what it keeps for good, and returns how many.
+func (w *world) purgePinned() int {
+	w.t.Helper()
+	store, err := manifest.Open(w.manifest)
+	w.must(err)
+	defer store.Close()
+	b := w.open(store)
+	list, err := b.Pinned(w.t.Context(), backup.Purge{})
+	w.must(err)
+	_, err = b.Remove(w.t.Context(), list)
+	w.must(err)
+	return len(list)
+}
+
+// TestUndoNotShown: a file whose old content Drive does not tell about fails;
+// the others are as they were.
+func TestUndoNotShown(t *testing.T) {
+	w, run, _ := editedWorld(t)
+	w.srv.Inject(drivetest.InBatch(drivetest.Only(drivetest.Always(drivetest.Refuse(403, "insufficientFilePermissions")), drivetest.RevisionGet)))
+	sum, err := w.undo(run)
+	if err != nil || sum.ExitCode() != 3 || len(sum.Failures) != 1 || !strings.Contains(sum.Failures[0].Reason, "insufficientFilePermissions") {
+		t.Errorf("%v, %+v", err, sum)
 	}
 }
 

@@ -93,9 +93,12 @@ func (b *Backup) Pinned(ctx context.Context, p Purge) ([]Removable, error) {
 		blobs[i], ids[i] = remote.Blob{FileID: r.FileID, Revision: r.HeadRevision, Size: r.Size}, r.FileID
 		list[i].Blob = blobs[i]
 	}
-	states, err := b.Drive.LookAt(ctx, blobs)
+	states, hidden, err := b.Drive.LookAt(ctx, blobs)
 	if err != nil {
 		return nil, err
+	}
+	for _, e := range hidden {
+		return nil, e
 	}
 	heads, err := b.Drive.Check(ctx, ids)
 	if err != nil {

@@ -356,6 +356,27 @@ func TestRestoreOfThePastFaults(t *testing.T) {
 	}
 }
 
+// TestRestoreNotShown: a file whose old content Drive does not show to this
+// account is not brought; the others are.
+func TestRestoreNotShown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, drivetest.Options{}, "docs")
+	w.write("docs/file", "first")
+	w.write("docs/other", "stays")
+	run := manifest.RunID(w.ok().Run)
+	w.write("docs/file", "second")
+	w.ok()
+	w.srv.Inject(drivetest.InBatch(drivetest.Only(drivetest.Always(drivetest.Refuse(403, "insufficientFilePermissions")), drivetest.RevisionGet)))
+	g := w.retrieve(run)
+	sum, err := g.do(t.Context())
+	if err != nil || len(sum.Problems) != 1 || !strings.Contains(fmt.Sprint(sum.Problems[0].Err), "insufficientFilePermissions") {
+		t.Fatalf("%v, %+v", err, sum)
+	}
+	if got, err := os.ReadFile(filepath.Join(g.target, "docs", "other")); string(got) != "stays" {
+		t.Errorf("the other: %q, %v", got, err)
+	}
+}
+
 // TestRestoreStoppedAtEveryRequest: a restore that is interrupted, or dies, at
 // whichever request leaves nothing half done under its name, and the next one
 // brings everything.

@@ -44,7 +44,7 @@ func (o *oldContents) pin(p *plan.Plan) error {
 	if len(blobs) == 0 {
 		return nil
 	}
-	found, err := o.Drive.LookAt(o.ctx, blobs)
+	found, hidden, err := o.Drive.LookAt(o.ctx, blobs)
 	if err != nil {
 		return err
 	}
@@ -57,6 +57,8 @@ func (o *oldContents) pin(p *plan.Plan) error {
 	for _, b := range blobs {
 		ours := slices.IndexFunc(known, func(p pin) bool { return p.Blob == b })
 		switch rev, ok := found[b]; {
+		case hidden[b] != nil:
+			o.gone[b.FileID] = hidden[b]
 		case !ok:
 			o.gone[b.FileID] = errors.New("what it held before is no longer on Drive")
 		case !rev.Pinned:

@@ -128,11 +128,15 @@ func (r *run) locatePast(ctx context.Context, past []*task) error {
 	for i, t := range past {
 		blobs[i] = t.blob
 	}
-	found, err := r.Drive.LookAt(ctx, blobs)
+	found, hidden, err := r.Drive.LookAt(ctx, blobs)
 	if err != nil {
 		return err
 	}
 	for i, t := range past {
+		if e := hidden[t.blob]; e != nil {
+			t.refused = e
+			continue
+		}
 		if _, ok := found[t.blob]; !ok {
 			r.locateSame(ctx, t, found)
 			blobs[i] = t.blob
