@@ -104,24 +104,30 @@ func (w *world) onDrive() (things map[string]thing, ids map[string]string) {
 		if n.AppProps["acb.i"] != installation {
 			w.t.Errorf("%s: installation %q", disk, n.AppProps["acb.i"])
 		}
-		t := thing{kind: n.AppProps["acb.k"]}
-		if (n.Kind == "folder") != (t.kind == "d") {
-			w.t.Errorf("%s: a %s on Drive, of kind %q", disk, n.Kind, t.kind)
-		}
-		if t.kind != "d" {
-			t.size, t.md5 = n.Size, n.MD5
-			t.mtime = w.number(disk, "acb.t", n.AppProps["acb.t"], 10)
-			t.mode = uint32(w.number(disk, "acb.m", n.AppProps["acb.m"], 8)) & 0o777
-			if want := time.Unix(0, t.mtime).UTC().Truncate(time.Millisecond); !n.ModTime.Equal(want) {
-				w.t.Errorf("%s: modifiedTime is %s, should be %s", disk, n.ModTime, want)
-			}
-		}
 		if _, twice := things[disk]; twice {
 			w.t.Errorf("twice on Drive: %s", disk)
 		}
-		things[disk], ids[disk] = t, n.ID
+		things[disk], ids[disk] = w.thing(disk, n), n.ID
 	}
 	return things, ids
+}
+
+// thing returns what Drive says of an item.
+func (w *world) thing(disk string, n drivetest.Node) thing {
+	w.t.Helper()
+	t := thing{kind: n.AppProps["acb.k"]}
+	if (n.Kind == "folder") != (t.kind == "d") {
+		w.t.Errorf("%s: a %s on Drive, of kind %q", disk, n.Kind, t.kind)
+	}
+	if t.kind != "d" {
+		t.size, t.md5 = n.Size, n.MD5
+		t.mtime = w.number(disk, "acb.t", n.AppProps["acb.t"], 10)
+		t.mode = uint32(w.number(disk, "acb.m", n.AppProps["acb.m"], 8)) & 0o777
+		if want := time.Unix(0, t.mtime).UTC().Truncate(time.Millisecond); !n.ModTime.Equal(want) {
+			w.t.Errorf("%s: modifiedTime is %s, should be %s", disk, n.ModTime, want)
+		}
+	}
+	return t
 }
 
 func (w *world) number(path, key, text string, base int) int64 {
@@ -199,7 +205,21 @@ func (w *world) compare(extra ...func(path string) bool) {
 			wrong = append(wrong, fmt.Sprintf("on Drive, not on disk: %q", path))
 		}
 	}
-	wrong = append(wrong, w.compareManifest(drive, ids)...)
+	items := map[string]located{}
+	for path, id := range ids {
+		items[id] = located{path, drive[path]}
+	}
+	differ, displaced := w.compareManifest(items)
+	wrong = append(wrong, differ...)
+	if displaced > 0 {
+		wrong = append(wrong, fmt.Sprintf("manifest: %d displaced entries are left", displaced))
+	}
+	w.differences(wrong)
+}
+
+// differences tells what is not as it should be.
+func (w *world) differences(wrong []string) {
+	w.t.Helper()
 	slices.Sort(wrong)
 	if len(wrong) > 0 {
 		w.t.Errorf("%d differences:\n\t%s", len(wrong), strings.Join(wrong[:min(len(wrong), 20)], "\n\t"))
@@ -208,8 +228,15 @@ func (w *world) compare(extra ...func(path string) bool) {
 
 func withoutMode(t thing) thing { t.mode = 0; return t }
 
-// compareManifest demands that the manifest names exactly what Drive holds.
-func (w *world) compareManifest(drive map[string]thing, ids map[string]string) (wrong []string) {
+// A located thing is at a path.
+type located struct {
+	at string
+	thing
+}
+
+// compareManifest demands that the manifest names exactly what Drive holds,
+// given by id. Displaced are the entries that have lost their place.
+func (w *world) compareManifest(items map[string]located) (wrong []string, displaced int) {
 	w.t.Helper()
 	r, err := manifest.OpenReader(w.manifest)
 	w.must(err)
@@ -218,41 +245,45 @@ func (w *world) compareManifest(drive map[string]thing, ids map[string]string) (
 	say := func(format string, args ...any) { wrong = append(wrong, "manifest: "+fmt.Sprintf(format, args...)) }
 	named := make(map[string]bool)
 	see := func(p manifest.Path, id manifest.FileID) bool {
-		named[string(p)] = true
-		if ids[string(p)] != string(id) {
-			say("%q is %q, on Drive %q", p, id, ids[string(p)])
+		named[string(id)] = true
+		if at, there := items[string(id)]; at.at != string(p) {
+			say("%q is %q, on Drive at %q (%v)", p, id, at.at, there)
 			return false
 		}
 		return true
 	}
+	file := func(p manifest.Path, e *manifest.Entry) {
+		if !see(p, e.FileID) {
+			return
+		}
+		d := items[string(e.FileID)].thing
+		kind := map[manifest.Kind]string{manifest.File: "f", manifest.Symlink: "l"}[e.Kind]
+		if got := (thing{kind, e.Size, e.MD5.String(), e.ModTime, e.Mode & 0o777}); got != d {
+			say("%q is %+v, on Drive %+v", p, got, d)
+		}
+	}
+	dirs := map[manifest.FolderID]manifest.Path{}
 	w.must(r.Walk(manifest.Root, func(p manifest.Path, row manifest.Row, files []manifest.Entry) error {
+		dirs[row.ID] = p
 		if row.ID != manifest.Root {
 			see(p, row.FileID)
 		}
-		for _, e := range files {
-			path := p.Join(e.Name)
-			if !see(path, e.FileID) {
-				continue
-			}
-			d := drive[string(path)]
-			kind := map[manifest.Kind]string{manifest.File: "f", manifest.Symlink: "l"}[e.Kind]
-			if got := (thing{kind, e.Size, e.MD5.String(), e.ModTime, e.Mode & 0o777}); got != d {
-				say("%q is %+v, on Drive %+v", path, got, d)
-			}
+		for i := range files {
+			file(p.Join(files[i].Name), &files[i])
 		}
 		return nil
 	}))
-	for path := range ids {
-		if !named[path] {
-			say("%q is on Drive and not in it", path)
+	apart, err := r.Displaced()
+	w.must(err)
+	for i := range apart {
+		file(dirs[apart[i].Folder].Join(apart[i].Name), &apart[i].Entry)
+	}
+	for id, it := range items {
+		if !named[id] {
+			say("%q is on Drive (%s) and not in it", it.at, id)
 		}
 	}
-	displaced, err := r.Displaced()
-	w.must(err)
-	if len(displaced) > 0 {
-		say("%d displaced entries are left", len(displaced))
-	}
-	return wrong
+	return wrong, len(apart)
 }
 
 func TestOracleFirstRun(t *testing.T) {

@@ -37,6 +37,7 @@ type world struct {
 	srv      *drivetest.Server
 	limits   plan.Options
 	rules    []string // ignore lines of the configuration
+	req      backup.Request
 	settle   time.Duration
 	now      func() time.Time                    // the scan's clock
 	log      slog.Handler                        // nil: none
@@ -173,7 +174,7 @@ func (w *world) open(store *manifest.Store, change ...func(*backup.Backup)) *bac
 // run makes one run, with the manifest opened before and closed after it.
 func (w *world) run(ctx context.Context, change ...func(*backup.Backup)) (*backup.Summary, error) {
 	w.t.Helper()
-	return w.request(ctx, backup.Request{}, change...)
+	return w.request(ctx, w.req, change...)
 }
 
 func (w *world) request(ctx context.Context, req backup.Request, change ...func(*backup.Backup)) (*backup.Summary, error) {
