@@ -143,7 +143,7 @@ func (s *scope) undisturbed() {
 		return
 	}
 	s.compareScope()
-	if left := s.intents(); len(left) > 0 {
+	if left := s.unsettled(); len(left) > 0 {
 		s.t.Errorf("the journal still holds %v", left)
 	}
 	s.quiet()

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -58,6 +59,12 @@ func (w *world) intents() []manifest.Intent {
 	list, err := store.Unsettled()
 	w.must(err)
 	return list
+}
+
+// unsettled returns what the journal still holds of what can be settled by now.
+func (w *world) unsettled() []manifest.Intent {
+	w.t.Helper()
+	return slices.DeleteFunc(w.intents(), func(in manifest.Intent) bool { return in.Late })
 }
 
 // TestHalfSent kills a run that sends a big file, and has something happen
