@@ -12,7 +12,7 @@ import (
 // Remove takes files off Drive for good, up to 100 a request: nothing brings
 // them back. Of a folder it would take all along that anybody put into it, so
 // it is for files only; what is gone already is fine. The result has the error
-// of each that could not be removed; the error is why it had to stop.
+// of each that is not known to be gone; the error is why it had to stop.
 func (d *Drive) Remove(ctx context.Context, ids []manifest.FileID) (map[manifest.FileID]error, error) {
 	calls := make([]*call, len(ids))
 	of := make(map[*call]manifest.FileID, len(ids))
@@ -23,6 +23,7 @@ func (d *Drive) Remove(ctx context.Context, ids []manifest.FileID) (map[manifest
 	failed := make(map[manifest.FileID]error)
 	err := d.send(ctx, calls, func(c *call) {
 		id := of[c]
+		delete(of, c)
 		if c.err != nil && c.err.Class != NotFound {
 			failed[id] = c.err.about("remove", "", id)
 			return
@@ -30,7 +31,10 @@ func (d *Drive) Remove(ctx context.Context, ids []manifest.FileID) (map[manifest
 		d.opt.Log.Info("removed for good", "id", string(id))
 	})
 	if err != nil {
-		return failed, fmt.Errorf("remove files: %w", classify(err))
+		err = fmt.Errorf("remove files: %w", classify(err))
+		for _, id := range of { // without an answer
+			failed[id] = err
+		}
 	}
-	return failed, nil
+	return failed, err
 }

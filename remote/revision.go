@@ -107,16 +107,26 @@ func (d *Drive) Pin(ctx context.Context, blobs []Blob) (map[Blob]error, error) {
 
 // Unkeep takes revisions off Drive for good, up to 100 a request; the content
 // of today stays whatever is asked, and what is gone already is fine. The
-// results are as those of Pin.
+// results are as those of Pin; of one that has no answer it is not known
+// whether it is gone, and the error is its result.
 func (d *Drive) Unkeep(ctx context.Context, blobs []Blob) (map[Blob]error, error) {
-	failed := refused{}
+	failed, left := refused{}, map[Blob]bool{}
+	for _, b := range blobs {
+		left[b] = true
+	}
 	err := d.revisionCalls(ctx, "delete", blobs, func(path string) *call {
 		return &call{method: http.MethodDelete, path: path, query: url.Values{}}
 	}, func(b Blob, c *call) {
+		delete(left, b)
 		if c.err == nil || c.err.Class != NotFound {
 			failed.note(b, c)
 		}
 	})
+	if err != nil {
+		for b := range left { // without an answer
+			failed[b] = err
+		}
+	}
 	return failed, err
 }
 

@@ -225,3 +225,57 @@ func TestPurgePinnedFolder(t *testing.T) {
 	w.ok()
 	w.quiet()
 }
+
+// TestRemoveInterrupted interrupts the first batch of what is removed for good:
+// the history knows what is gone, and the rest can still be removed.
+func TestRemoveInterrupted(t *testing.T) {
+	w := newWorld(t, drivetest.Options{}, "docs")
+	w.limits.Allow = true
+	w.fill("docs/d", 150)
+	w.write("docs/stays", "stays")
+	w.ok()
+	w.remove("docs/d")
+	w.ok()
+	remove := func() *backup.Summary {
+		store, err := manifest.Open(w.manifest)
+		w.must(err)
+		defer store.Close()
+		b := w.open(store)
+		list, err := b.InTrash(t.Context(), backup.Purge{})
+		w.must(err)
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		batches := 0
+		w.hook(func(r drivetest.Info) {
+			if r.Kind == drivetest.Batch {
+				batches++
+			}
+			if batches == 4 { // after the claim and a look in two
+				stop()
+			}
+		})
+		sum, _ := b.Remove(ctx, list)
+		w.srv.OnRequest(nil)
+		return sum
+	}
+	first := remove()
+	if n := first.Counts.Deleted; n != 100 || len(first.Failures) > 0 {
+		t.Errorf("%d removed, failures %v", n, first.Failures)
+	}
+	if second := remove(); second.Counts.Deleted != 50 {
+		t.Errorf("%d removed", second.Counts.Deleted)
+	}
+	removed := 0
+	r, err := manifest.OpenReader(w.manifest)
+	w.must(err)
+	defer r.Close()
+	w.must(r.Ended(func(v manifest.Version) error {
+		if v.Reason == manifest.EndRemoved {
+			removed++
+		}
+		return nil
+	}))
+	if removed != 150 {
+		t.Errorf("the history has %d as removed", removed)
+	}
+}

@@ -160,22 +160,23 @@ func (b *Backup) Remove(ctx context.Context, list []Removable) (*Summary, error)
 	if err == nil {
 		failedIDs, err = b.removeTrashed(ctx, ids)
 	}
-	failedBlobs := map[remote.Blob]error{}
-	if err == nil {
+	asked, failedBlobs := err == nil, map[remote.Blob]error{}
+	if asked {
 		failedBlobs, err = b.Drive.Unkeep(ctx, blobs)
 	}
 	var gone []manifest.Content
 	for _, it := range list {
-		e := failedIDs[it.FileID]
+		e, left := failedIDs[it.FileID], failedIDs == nil
 		if it.Blob.Revision != "" {
-			e = failedBlobs[it.Blob]
+			e, left = failedBlobs[it.Blob], !asked
 		}
 		switch {
+		case left, e != nil && err != nil: // why is in err
 		case e != nil:
 			r.sum.Counts.Failed++
 			r.sum.Failures = append(r.sum.Failures, Failure{Path: it.Path, Reason: e.Error()})
 			r.sum.add(Incomplete)
-		case err == nil:
+		default:
 			r.sum.Counts.Deleted++
 			gone = append(gone, manifest.Content{FileID: it.FileID, HeadRevision: it.Blob.Revision})
 		}

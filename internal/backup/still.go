@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -32,7 +33,7 @@ func (r *run) still() func(*plan.Op) error {
 			}
 		}
 	}
-	var mu sync.Mutex // one goroutine at a time reads the manifest
+	known := knownNames{run: r}
 	return func(op *plan.Op) error {
 		if err := r.rootStands(op.Sources[0]); err != nil {
 			return err
@@ -51,9 +52,7 @@ func (r *run) still() func(*plan.Op) error {
 		case now.IsDir() != (op.Kind == plan.TrashFolder):
 			return nil // something else has taken its place, and is hidden
 		}
-		mu.Lock()
-		defer mu.Unlock()
-		other, err := r.replaced(op)
+		other, err := known.replaced(op)
 		if err != nil {
 			return fmt.Errorf("look again: %w", err)
 		}
@@ -64,42 +63,69 @@ func (r *run) still() func(*plan.Op) error {
 	}
 }
 
+// knownNames are what the manifest has in the folder that was asked for last,
+// for most that is trashed alone lies together, and in those above it.
+type knownNames struct {
+	*run
+	mu      sync.Mutex
+	last    manifest.FolderID
+	folders map[manifest.FolderID]knownFolder
+}
+
+type knownFolder struct {
+	manifest.Folder
+	ids map[string][]manifest.FileID // by name
+}
+
 // replaced reports whether the manifest has something else in the place of
 // what op trashes, or of a folder above it: a run that was interrupted has put
 // it there and had not come to the trash.
-func (r *run) replaced(op *plan.Op) (bool, error) {
-	known, err := r.Store.Reader()
+func (k *knownNames) replaced(op *plan.Op) (bool, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.folders == nil || k.last != op.Parent {
+		k.last, k.folders = op.Parent, map[manifest.FolderID]knownFolder{}
+		if err := k.read(op.Parent); err != nil {
+			k.folders = nil
+			return false, err
+		}
+	}
+	name, id := op.Name, op.FileID
+	for in, ok := k.folders[op.Parent]; ok; in, ok = k.folders[in.Parent] {
+		if slices.ContainsFunc(in.ids[name], func(other manifest.FileID) bool { return other != id }) {
+			return true, nil
+		}
+		name, id = in.Name, in.FileID
+	}
+	return false, nil
+}
+
+// read reads a folder and those above it.
+func (k *knownNames) read(at manifest.FolderID) error {
+	known, err := k.Store.Reader()
 	if err != nil {
-		return false, err
+		return err
 	}
 	defer known.Close()
-	at, name, id := op.Parent, op.Name, op.FileID
-	for {
-		in, ok, err := known.Row(at)
+	for at != 0 {
+		row, ok, err := known.Row(at)
 		if err != nil || !ok {
-			return false, err
+			return err
 		}
-		files, err := known.Entries(in)
-		if err != nil {
-			return false, err
+		files, err1 := known.Entries(row)
+		folders, err2 := known.Children(at)
+		if err := errors.Join(err1, err2); err != nil {
+			return err
 		}
+		in := knownFolder{row.Folder, map[string][]manifest.FileID{}}
 		for _, e := range files {
-			if e.Name == name && e.FileID != id {
-				return true, nil
-			}
-		}
-		folders, err := known.Children(at)
-		if err != nil {
-			return false, err
+			in.ids[e.Name] = append(in.ids[e.Name], e.FileID)
 		}
 		for _, f := range folders {
-			if f.Name == name && f.FileID != id {
-				return true, nil
-			}
+			in.ids[f.Name] = append(in.ids[f.Name], f.FileID)
 		}
-		if at == manifest.Root {
-			return false, nil
-		}
-		at, name, id = in.Parent, in.Name, in.FileID
+		k.folders[at] = in
+		at = row.Parent
 	}
+	return nil
 }
