@@ -197,6 +197,7 @@ func (s *scope) harmless(before, after *frame) {
 		switch {
 		case !was.live:
 		case now.live && (!hidden || now.md5 == was.md5):
+		case now.live && now.at != was.at && !after.hides(now.at, now.dir): // the folder that it is in was met there
 		case now.live:
 			s.t.Errorf("changed, although it is hidden: %s", was.at)
 		case hidden:
@@ -272,14 +273,18 @@ func (s *scope) byName(seed uint64) {
 	}
 	s.req = backup.Request{}
 	after := s.frame()
+	named := func(at string) bool {
+		return slices.ContainsFunc(targets, func(t string) bool { return at == drivePath(t) || within(at, drivePath(t)) })
+	}
 	for id, was := range before.items {
 		now := after.items[id]
 		// What is of another kind now cannot hold the content of the old one.
-		replaced := after.there(was) && slices.ContainsFunc(targets, func(t string) bool { return was.at == drivePath(t) || within(was.at, drivePath(t)) })
+		replaced := after.there(was) && named(was.at)
 		if was.live && !now.live && !replaced {
 			s.t.Errorf("trashed by a run of --path: %s", was.at)
 		}
-		if now.at != was.at {
+		// Of two that were named, one may have become the other.
+		if now.at != was.at && !(named(was.at) && named(now.at)) {
 			s.t.Errorf("moved by a run of --path: %s to %s", was.at, now.at)
 		}
 	}
