@@ -235,6 +235,8 @@ func (s *scope) keeps(id string, f *frame, through bool) {
 		s.keep[id] = no
 	case f.disk[it.at].kind != "":
 		s.keep[id] = min(was, perhaps)
+	case !through: // it may have been met, and be in sight again, where a folder was moved to
+		s.keep[id] = min(was, perhaps)
 	case it.dir:
 		for other, below := range f.items { // it holds what is kept, and is kept with it
 			if below.live && within(below.at, it.at) && s.keep[other] > no {
