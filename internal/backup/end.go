@@ -135,7 +135,7 @@ func (r *run) end(ctx context.Context, err error) (*Summary, error) {
 	if through {
 		row.Sources = r.seen
 	}
-	endErr := errors.Join(r.close(), r.Store.EndRun(r.id, now, row))
+	endErr := also(r.close(), r.Store.EndRun(r.id, now, row))
 	if endErr == nil && err == nil {
 		r.copies(ctx)
 		endErr = r.recount()
