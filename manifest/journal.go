@@ -27,8 +27,8 @@ type Intent struct {
 	Name   string
 	FileID FileID // reserved, or of the file to be updated
 	Stat   Stat   // of the content to be sent
-	Hour   int32  // of what creates: when the id was reserved, in hours since 1970
-	Late   bool   // likewise: nobody goes on with it, but it may still arrive
+	Hour   int32  // when the id was reserved, or a half-sent content given up, in hours since 1970
+	Late   bool   // nobody goes on with it, but it may still arrive
 
 	Flags        Flags   // the entry's, to be
 	HeadRevision string  // UpdateFile: the revision that is to be replaced

@@ -15,9 +15,9 @@ import (
 // doubled. Source: design §3.5.
 const idHours = 24
 
-// lateHours is how long after it was begun Drive is asked for the last time
-// what became of a create that nobody goes on with: it may have arrived late,
-// or not have been seen at once. Drive names no time.
+// lateHours is how long after it was begun, or half-sent and given up, Drive is
+// asked for the last time what became of something that nobody goes on with: it
+// may have arrived late, or not have been seen at once. Drive names no time.
 const lateHours = 2
 
 // A place is where a file or a folder goes.
@@ -143,23 +143,24 @@ func (r *run) forget(taken map[*manifest.Intent]bool) error {
 		if taken[in] || in.Late && r.early(in) {
 			continue
 		}
-		if in.Kind != manifest.UpdateFile && in.Session.Address == "" && r.early(in) {
-			in.Late = true
-			late = append(late, *in)
-			continue
-		}
-		path, err := pathOf(known, in.Folder, in.Name)
-		if err != nil {
-			return err
-		}
-		young := r.started.Sub(time.Unix(0, in.Session.Begun)) < remote.SessionLife
-		if in.Session.Address != "" && young && r.overlooked(path) {
-			continue
-		}
 		if in.Session.Address != "" {
+			path, err := pathOf(known, in.Folder, in.Name)
+			if err != nil {
+				return err
+			}
+			young := r.started.Sub(time.Unix(0, in.Session.Begun)) < remote.SessionLife
+			if young && r.overlooked(path) {
+				continue
+			}
 			r.Log.Info("half-sent upload given up: there is nothing to be sent there any more", "path", string(path), "id", string(in.FileID))
+			in.Session, in.Hour = manifest.Session{}, hour(r.started) // its last chunk may have been under way just now
 		}
-		seqs = append(seqs, in.Seq)
+		if in.Late || !r.early(in) {
+			seqs = append(seqs, in.Seq)
+			continue
+		}
+		in.Late = true
+		late = append(late, *in)
 	}
 	err = r.Store.Settle(seqs...)
 	if err == nil && len(late) > 0 {
@@ -168,7 +169,7 @@ func (r *run) forget(taken map[*manifest.Intent]bool) error {
 	return err
 }
 
-// early reports whether it is too early to say that what an intent creates will
+// early reports whether it is too early to say that what an intent is about will
 // never be on Drive.
 func (r *run) early(in *manifest.Intent) bool {
 	age := hour(r.started) - in.Hour

@@ -67,6 +67,21 @@ func (w *world) unsettled() []manifest.Intent {
 	return slices.DeleteFunc(w.intents(), func(in manifest.Intent) bool { return in.Late })
 }
 
+// over demands that the journal holds nothing that can be settled, and three
+// hours later, after one more run, nothing at all.
+func (w *world) over() {
+	w.t.Helper()
+	if left := w.unsettled(); len(left) > 0 {
+		w.t.Errorf("the journal still holds %v", left)
+	}
+	now := w.now
+	w.now = func() time.Time { return now().Add(3 * time.Hour) }
+	w.ok()
+	if left := w.intents(); len(left) > 0 {
+		w.t.Errorf("hours later, the journal still holds %v", left)
+	}
+}
+
 // TestHalfSent kills a run that sends a big file, and has something happen
 // before the next one: what Drive had of the file is not sent again, unless the
 // file is another one, and nothing is left behind.
@@ -169,9 +184,7 @@ func TestHalfSent(t *testing.T) {
 					t.Errorf("%d bytes of it were sent, want %d", got, c.sent)
 				}
 				w.quiet()
-				if left := w.intents(); len(left) > 0 {
-					t.Errorf("the journal still holds %v", left)
-				}
+				w.over()
 			})
 		}
 	}
@@ -270,8 +283,39 @@ func TestHalfSentIgnored(t *testing.T) {
 	w.rules = []string{"big"}
 	w.ok()
 	w.quiet()
-	if left := w.intents(); len(left) > 0 {
-		t.Errorf("the journal still holds %v", left)
+	w.over()
+}
+
+// TestGivenUpUnseen has a run die whose last chunk is carried out, and Drive not
+// show at once what is whole by then. The file is gone when the next run gives
+// the upload up, and what appears is trashed some hours later, also if it was
+// begun days ago.
+func TestGivenUpUnseen(t *testing.T) {
+	for _, age := range []time.Duration{0, 50 * time.Hour} {
+		w := newWorld(t, drivetest.Options{}, "docs")
+		w.write("docs/stays", "stays")
+		w.ok()
+		w.write("docs/big", big("new!")[:6<<20])
+		w.killAtChunk(1)
+		w.now = func() time.Time { return later().Add(age) }
+		last := false
+		at := fastDir(t)
+		w.srv.Inject(drivetest.Always(drivetest.Fresh404(5)))
+		w.endAt(func(r drivetest.Info) bool { return r.Kind == drivetest.UploadChunk }, func() {
+			last = true
+			w.keep(copyState(filepath.Dir(w.manifest), at))
+		})
+		w.srv.Inject(nil)
+		w.restore(at)
+		if _, whole := w.srv.Tree("root")[topName+"/"+hostName+"/"+drivePath(w.path("docs/big"))]; !last || !whole {
+			t.Fatal("the last chunk did not arrive")
+		}
+		w.remove("docs/big")
+		w.ok()
+		w.quiet()
+		w.over()
+		w.compare()
+		w.quiet()
 	}
 }
 
@@ -323,9 +367,8 @@ func TestHalfSentForgotten(t *testing.T) {
 	}
 	w.now = func() time.Time { return later().Add(remote.SessionLife) }
 	run()
-	if left := w.intents(); len(left) > 0 {
-		t.Errorf("a week later, the journal still holds %v", left)
-	}
+	w.write("docs/other", "other")
+	w.over()
 }
 
 // TestLateArrival has the upload of a killed run reach Drive when the next run
@@ -397,13 +440,9 @@ func TestMadeUnseen(t *testing.T) {
 				}
 				w.ok()
 				w.quiet()
-				w.now = func() time.Time { return later().Add(3 * time.Hour) }
-				w.ok()
+				w.over()
 				w.compare()
 				w.quiet()
-				if left := w.intents(); len(left) > 0 {
-					t.Errorf("the journal still holds %v", left)
-				}
 				if t.Failed() {
 					t.Errorf("killed at request %d", n)
 				}
