@@ -22,19 +22,10 @@ import (
 // runs are undone. Nothing leaves Drive by any run but what that run could see
 // to be gone, and in the end there is all that is to be, and what is kept.
 func TestRandomScope(t *testing.T) {
-	for _, seed := range seeds(t, 50, 15) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			t.Parallel()
-			out := newOutside(t)
-			inBubble(t, func(t *testing.T, clock func() time.Time) {
-				s := newScope(t, seed, clock, out)
-				for round := 0; round < 4 && !t.Failed(); round++ {
-					s.hand.say("-- round %d", round)
-					s.round(seed*10 + uint64(round))
-				}
-			})
-		})
-	}
+	inRounds(t, seeds(t, 50, 15), func(t *testing.T, seed uint64, clock func() time.Time, out *outside) (*editor, func(uint64)) {
+		s := newScope(t, seed, clock, out)
+		return s.hand, s.round
+	})
 }
 
 // A scope is a model of which the user changes what is to be backed up.

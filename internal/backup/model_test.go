@@ -17,15 +17,25 @@ import (
 // jumps, whose state folder is copied and comes back, and whose Drive other
 // hands get at.
 func TestRandomInterrupted(t *testing.T) {
-	for _, seed := range seeds(t, 50, 20) {
+	inRounds(t, seeds(t, 50, 20), func(t *testing.T, seed uint64, clock func() time.Time, out *outside) (*editor, func(uint64)) {
+		m := newModel(t, seed, clock, out)
+		return m.hand, m.round
+	})
+}
+
+// inRounds has a model of each seed live through four rounds, each of a seed of
+// its own.
+func inRounds(t *testing.T, list []uint64,
+	begin func(t *testing.T, seed uint64, clock func() time.Time, out *outside) (hand *editor, round func(seed uint64))) {
+	for _, seed := range list {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			out := newOutside(t)
 			inBubble(t, func(t *testing.T, clock func() time.Time) {
-				m := newModel(t, seed, clock, out)
-				for round := 0; round < 4 && !t.Failed(); round++ {
-					m.hand.say("-- round %d", round)
-					m.round(seed*10 + uint64(round))
+				hand, round := begin(t, seed, clock, out)
+				for n := 0; n < 4 && !t.Failed(); n++ {
+					hand.say("-- round %d", n)
+					round(seed*10 + uint64(n))
 				}
 			})
 		})

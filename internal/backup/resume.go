@@ -44,7 +44,8 @@ const (
 // upload takes over the id that was reserved for it, and what was sent of it
 // in a session. A half-sent file is known again by its looks, best at its
 // place, for it may have been moved; remote proves that it is the same. What
-// else is at a place, folders too, goes on with the id that was reserved there. What nobody goes on with is forgotten, unless this run has not looked there.
+// else is at a place, folders too, goes on with the id that was reserved there.
+// What nobody goes on with is forgotten, unless this run has not looked there.
 func (r *run) resume() error {
 	if len(r.half) == 0 {
 		return nil

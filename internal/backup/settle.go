@@ -21,10 +21,10 @@ func (r *run) settle(ctx context.Context) error {
 	return r.settlePins(ctx)
 }
 
-// settleIntents settles the requests that were left without an answer: Drive is asked about their
-// ids, what it has is taken over, and the rest is planned anew. What that can
-// go on with is in half. What may still arrive is not asked about before it is
-// time.
+// settleIntents settles the requests that were left without an answer: Drive is
+// asked about their ids, what it has is taken over, and the rest is planned
+// anew. What that can go on with is in half. What may still arrive is not asked
+// about before it is time.
 func (r *run) settleIntents(ctx context.Context) error {
 	r.half = nil
 	clear(r.journal.intents)
@@ -263,7 +263,8 @@ func idOf(in manifest.Intent) manifest.FileID {
 
 // settled says what an intent changed in the tree, and whether it did. What is
 // taken over is as Drive has it, so that the scan compares the file on disk with
-// that before anything counts as saved. What is in the trash for a folder above it only comes back with that folder.
+// that before anything counts as saved. What is in the trash for a folder above
+// it only comes back with that folder.
 func settled(in manifest.Intent, s remote.State, folders map[manifest.FolderID]manifest.FileID) (manifest.Step, bool) {
 	if in.Kind == manifest.CreateFolder {
 		dir := in.NewFolder
